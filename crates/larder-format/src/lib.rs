@@ -1,0 +1,1 @@
+//! Every byte of Larder that outlives a process: images, keys, worker frames.

@@ -1,0 +1,1 @@
+//! Relocatable ELF objects to one unbound image: pure and deterministic.

@@ -1,0 +1,1 @@
+//! LLVM IR to relocatable objects, in a worker process.

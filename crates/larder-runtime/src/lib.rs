@@ -1,0 +1,1 @@
+//! Maps, checks, binds and runs images.

@@ -1,0 +1,1 @@
+//! A crash-safe directory of opaque entries.

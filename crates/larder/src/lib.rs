@@ -1,0 +1,1 @@
+//! Keeps a JIT's native code and gives it back at the next start.
