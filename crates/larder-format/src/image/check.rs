@@ -1,0 +1,158 @@
+//! Checks of an image's header: after them no accessor can leave the image.
+//!
+//! They are O(1): a table is checked for its place, not for its rows. Rows are compared with the image's limits where they are used,
+//! since a hit uses few of them.
+
+use super::{
+    ABI_VERSION, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageError, ImageHeader, Import,
+    MAGIC, PAGE, Span, Table, Unit, WORD,
+};
+use crate::record::Record;
+
+/// An image may not claim more address space than this: 1 TiB.
+const MEM_LEN_MAX: u64 = 1 << 40;
+
+pub(super) fn header(bytes: &[u8], file_len: u64) -> Result<ImageHeader, ImageError> {
+    identification(bytes)?;
+    let need = (HEADER_OFFSET + ImageHeader::SIZE) as u64;
+    let header = bytes
+        .get(HEADER_OFFSET..)
+        .and_then(ImageHeader::decode)
+        .ok_or(ImageError::Truncated { have: bytes.len() as u64, need })?;
+    versions(&header)?;
+    segments(&header, file_len)?;
+    tables(&header)?;
+    unwind_and_tls(&header)?;
+    Ok(header)
+}
+
+/// The ELF identification: class, byte order, system, type, machine (System V gABI, "ELF Header").
+fn identification(bytes: &[u8]) -> Result<(), ImageError> {
+    let Some(ident) = bytes.get(..64) else {
+        return Err(ImageError::Truncated { have: bytes.len() as u64, need: 64 });
+    };
+    if ident[..4] != *b"\x7fELF" {
+        return Err(ImageError::NotAnImage("it is no ELF file"));
+    }
+    let platform = |what, found: String, expected| Err(ImageError::WrongPlatform { what, found, expected });
+    match ident[4] {
+        2 => {}
+        1 => return platform("word size", "32 bits".into(), "64 bits"),
+        other => return platform("word size", format!("class {other}"), "64 bits"),
+    }
+    match ident[5] {
+        1 => {}
+        2 => return platform("byte order", "big-endian".into(), "little-endian"),
+        other => return platform("byte order", format!("encoding {other}"), "little-endian"),
+    }
+    if ident[7] != 0 {
+        return platform("operating system", format!("ABI {}", ident[7]), "System V (Linux)");
+    }
+    let half = |at: usize| u16::from_le_bytes([ident[at], ident[at + 1]]);
+    if half(18) != EM_X86_64 {
+        return platform("machine", machine_name(half(18)), "x86-64");
+    }
+    if half(16) != ET_DYN {
+        return Err(ImageError::NotAnImage("it is an ELF file of another type"));
+    }
+    Ok(())
+}
+
+fn machine_name(machine: u16) -> String {
+    match machine {
+        3 => "i386".into(),
+        22 => "s390x".into(),
+        183 => "aarch64".into(),
+        243 => "riscv".into(),
+        other => format!("number {other}"),
+    }
+}
+
+fn versions(header: &ImageHeader) -> Result<(), ImageError> {
+    if header.magic != MAGIC {
+        return Err(ImageError::NotAnImage("it is an ELF file without a Larder header"));
+    }
+    for (what, found, expected) in
+        [("format", header.format_version, FORMAT_VERSION), ("ABI", header.abi_version, ABI_VERSION)]
+    {
+        if found != expected {
+            return Err(ImageError::WrongVersion { what, found, expected });
+        }
+    }
+    Ok(())
+}
+
+fn segments(header: &ImageHeader, file_len: u64) -> Result<(), ImageError> {
+    let offset = HEADER_OFFSET as u64;
+    let require = |ok: bool, what| if ok { Ok(()) } else { Err(ImageError::Damaged { what, offset }) };
+    if header.file_len != file_len {
+        return Err(ImageError::Truncated { have: file_len, need: header.file_len });
+    }
+    let (rx, rw) = (header.rx, header.rw);
+    for (what, number) in [
+        ("mem_len is not whole pages", header.mem_len),
+        ("rx.offset is not whole pages", rx.offset),
+        ("rx.len is not whole pages", rx.len),
+        ("rw.offset is not whole pages", rw.offset),
+        ("relro_len is not whole pages", header.relro_len),
+    ] {
+        require(number % PAGE == 0, what)?;
+    }
+    require(header.mem_len <= MEM_LEN_MAX, "mem_len is beyond 1 TiB")?;
+    require(rx.offset >= (HEADER_OFFSET + ImageHeader::SIZE) as u64, "R ends inside the header")?;
+    require(rx.offset.checked_add(rx.len) == Some(rw.offset), "RX does not end where RW begins")?;
+    let rw_end = rw.offset.checked_add(rw.len);
+    require(rw_end.is_some_and(|end| end <= file_len), "RW leaves the file")?;
+    require(rw_end.is_some_and(|end| end <= header.mem_len), "RW leaves the memory")?;
+    require(header.relro_len <= header.mem_len - rw.offset, "relro leaves RW")?;
+    require(
+        header.relro_len <= rw.len.next_multiple_of(PAGE),
+        "relro goes beyond the bytes of the file",
+    )?;
+    let slots = u64::from(header.imports.count) * WORD;
+    let slots_end = header.slots_offset.checked_add(slots);
+    require(header.slots_offset >= rw.offset && header.slots_offset % WORD == 0, "the slots begin outside of RW")?;
+    require(slots_end.is_some_and(|end| end <= rw.offset + rw.len), "the slots leave RW")?;
+    let source_end = header.source.offset.checked_add(header.source.len);
+    require(source_end.is_some_and(|end| end <= file_len), "the module leaves the file")
+}
+
+fn tables(header: &ImageHeader) -> Result<(), ImageError> {
+    let table = |table: Table, row: usize, what| {
+        let len = u64::from(table.count) * row as u64;
+        inside_r(header, Span { offset: table.offset.into(), len }, what)
+    };
+    table(header.imports, Import::SIZE, "the imports leave R")?;
+    table(header.exports, Export::SIZE, "the exports leave R")?;
+    table(header.export_buckets, u32::SIZE, "the export buckets leave R")?;
+    table(header.units, Unit::SIZE, "the units leave R")?;
+    table(header.unit_imports, u32::SIZE, "the unit imports leave R")?;
+    table(header.init, u64::SIZE, "the initialisers leave R")?;
+    table(header.fini, u64::SIZE, "the finalisers leave R")?;
+    table(header.relr, u64::SIZE, "the relocations leave R")?;
+    table(header.fixups, Fixup::SIZE, "the fix-ups leave R")?;
+    table(header.tls_modules, u64::SIZE, "the TLS words leave R")?;
+    inside_r(header, header.strings, "the strings leave R")
+}
+
+fn unwind_and_tls(header: &ImageHeader) -> Result<(), ImageError> {
+    inside_r(header, header.eh_frame_hdr, "the unwind table leaves R")?;
+    inside_r(header, header.eh_frame, "the unwind records leave R")?;
+    inside_r(header, header.tls_template, "the TLS template leaves R")?;
+    let offset = header.tls_template.offset;
+    if header.tls_mem_len > MEM_LEN_MAX || header.tls_template.len > header.tls_mem_len {
+        return Err(ImageError::Damaged { what: "the TLS template is larger than the block", offset });
+    }
+    let align = header.tls_align;
+    if header.tls_mem_len > 0 && !(align.is_power_of_two() && align <= PAGE) {
+        return Err(ImageError::Damaged { what: "the TLS alignment is no power of two up to a page", offset });
+    }
+    Ok(())
+}
+
+fn inside_r(header: &ImageHeader, span: Span, what: &'static str) -> Result<(), ImageError> {
+    match span.offset.checked_add(span.len) {
+        Some(end) if end <= header.r_len() => Ok(()),
+        _ => Err(ImageError::Damaged { what, offset: span.offset }),
+    }
+}

@@ -1,0 +1,175 @@
+//! A small image made by hand, and what happens when it is bent.
+
+use super::*;
+
+const NAMES: &[u8] = b"\0main\0puts\0clang\0x86_64-pc-linux-gnu\0";
+
+/// The smallest image with one import, one export and one unit: R, RX and RW of a page each.
+pub(crate) fn tiny() -> Vec<u8> {
+    let mut file = vec![0; 3 * PAGE as usize];
+    file[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\x00");
+    file[16..18].copy_from_slice(&ET_DYN.to_le_bytes());
+    file[18..20].copy_from_slice(&EM_X86_64.to_le_bytes());
+    let mut at = HEADER_OFFSET + ImageHeader::SIZE;
+    let mut put = |bytes: Vec<u8>, rows: u32| {
+        let table = Table { offset: at as u32, count: rows };
+        file[at..at + bytes.len()].copy_from_slice(&bytes);
+        at += bytes.len();
+        table
+    };
+    let row = |record: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        record(&mut bytes);
+        bytes
+    };
+    let main = Text { offset: 1, len: 4 };
+    let import = Import { name: Text { offset: 6, len: 4 }, hash: gnu_hash(b"puts"), flags: import_flags::FUNCTION };
+    let export = Export { name: main, hash: gnu_hash(b"main"), flags: export_flags::FUNCTION, offset: PAGE, len: 1 };
+    let unit = Unit { name: main, offset: PAGE, len: 1, imports_count: 1, ..Unit::default() };
+    let imports = put(row(&|out| import.encode(out)), 1);
+    let exports = put(row(&|out| export.encode(out)), 1);
+    let export_buckets = put([0u32.to_le_bytes(), 1u32.to_le_bytes()].concat(), 2);
+    let units = put(row(&|out| unit.encode(out)), 1);
+    let unit_imports = put(0u32.to_le_bytes().to_vec(), 1);
+    let strings = put(NAMES.to_vec(), 0);
+    let header = ImageHeader {
+        magic: MAGIC,
+        format_version: FORMAT_VERSION,
+        abi_version: ABI_VERSION,
+        file_len: 3 * PAGE,
+        mem_len: 3 * PAGE,
+        rx: Span { offset: PAGE, len: PAGE },
+        rw: Span { offset: 2 * PAGE, len: PAGE },
+        relro_len: PAGE,
+        slots_offset: 2 * PAGE,
+        imports,
+        exports,
+        export_buckets,
+        units,
+        unit_imports,
+        strings: Span { offset: strings.offset.into(), len: NAMES.len() as u64 },
+        producer: Text { offset: 11, len: 5 },
+        triple: Text { offset: 17, len: 19 },
+        ..ImageHeader::default()
+    };
+    write_header(&mut file, &header);
+    file
+}
+
+fn write_header(file: &mut [u8], header: &ImageHeader) {
+    let mut bytes = Vec::new();
+    header.encode(&mut bytes);
+    file[HEADER_OFFSET..HEADER_OFFSET + bytes.len()].copy_from_slice(&bytes);
+    let digest = content_digest(file).expect("the file has a header");
+    file[content_digest_span()].copy_from_slice(&digest);
+}
+
+fn bent(bend: impl FnOnce(&mut ImageHeader)) -> Result<(), ImageError> {
+    let mut file = tiny();
+    let mut header = *parse(&file).expect("it is an image").header();
+    bend(&mut header);
+    write_header(&mut file, &header);
+    parse(&file).map(drop)
+}
+
+fn parse(file: &[u8]) -> Result<Image<'_>, ImageError> {
+    Image::parse(file, file.len() as u64)
+}
+
+#[test]
+fn an_image_tells_its_names() {
+    let file = tiny();
+    let image = parse(&file).expect("it is an image");
+    verify_digest(&file).expect("its digest is right");
+    let import = image.imports().get(0).expect("there is one import");
+    assert_eq!(image.text(import.name), Some(&b"puts"[..]));
+    assert_eq!(image.exports().find(b"main").map(|e| e.offset), Some(PAGE));
+    assert_eq!(image.exports().find(b"mainx"), None);
+    assert_eq!(image.triple(), "x86_64-pc-linux-gnu");
+    assert_eq!(image.producer(), "clang");
+}
+
+#[test]
+fn every_changed_byte_changes_the_digest() {
+    let mut file = tiny();
+    for at in (0..file.len()).step_by(7).chain(content_digest_span()) {
+        file[at] ^= 0x10;
+        assert_eq!(verify_digest(&file), Err(ImageError::WrongDigest), "byte {at}");
+        file[at] ^= 0x10;
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let file = tiny();
+    for len in (0..2048).chain([4095, 4096, 8191, file.len() - 1]) {
+        assert!(parse(&file[..len]).is_err(), "{len} bytes");
+        assert!(verify_digest(&file[..len]).is_err(), "{len} bytes");
+    }
+}
+
+#[test]
+fn other_platforms_are_named() {
+    for (at, byte, what) in
+        [(4, 1, "word size"), (5, 2, "byte order"), (7, 9, "operating system"), (18, 183, "machine")]
+    {
+        let mut file = tiny();
+        file[at] = byte;
+        match parse(&file) {
+            Err(ImageError::WrongPlatform { what: found, .. }) => assert_eq!(found, what),
+            other => panic!("byte {at}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn numbers_that_contradict_each_other_are_damage() {
+    let bends: &[(&str, fn(&mut ImageHeader))] = &[
+        ("rx leaves", |h| h.rx.len = u64::MAX - 4095),
+        ("rx past rw", |h| h.rx.len += PAGE),
+        ("rw leaves file", |h| h.rw.len += 1),
+        ("rw overflow", |h| h.rw.len = u64::MAX),
+        ("mem too small", |h| h.mem_len = PAGE),
+        ("mem too large", |h| h.mem_len = 1 << 50),
+        ("odd mem", |h| h.mem_len += 1),
+        ("relro", |h| h.relro_len = 2 * PAGE),
+        ("slots before rw", |h| h.slots_offset = 0),
+        ("slots behind rw", |h| h.slots_offset = 3 * PAGE),
+        ("slots odd", |h| h.slots_offset += 1),
+        ("many imports", |h| h.imports.count = u32::MAX),
+        ("imports place", |h| h.imports.offset = u32::MAX),
+        ("exports", |h| h.exports.count = 1000),
+        ("buckets", |h| h.export_buckets.count = u32::MAX),
+        ("units", |h| h.units.offset = PAGE as u32),
+        ("unit imports", |h| h.unit_imports.count = u32::MAX),
+        ("init", |h| h.init = Table { offset: 4095, count: 1 }),
+        ("fini", |h| h.fini = Table { offset: 4095, count: 1 }),
+        ("relr", |h| h.relr = Table { offset: 4095, count: 1 }),
+        ("fixups", |h| h.fixups = Table { offset: 4090, count: 1 }),
+        ("tls words", |h| h.tls_modules = Table { offset: 4095, count: 1 }),
+        ("strings", |h| h.strings.len = u64::MAX),
+        ("unwind table", |h| h.eh_frame_hdr.len = 4097),
+        ("unwind", |h| h.eh_frame.offset = u64::MAX),
+        ("tls template", |h| h.tls_template.len = 1),
+        ("tls align", |h| h.tls_mem_len = 8),
+        ("source", |h| h.source = Span { offset: u64::MAX, len: 2 }),
+    ];
+    assert_eq!(bent(|_| ()), Ok(()));
+    for (name, bend) in bends {
+        assert!(matches!(bent(bend), Err(ImageError::Damaged { .. })), "{name}: {:?}", bent(bend));
+    }
+    assert!(matches!(bent(|h| h.format_version = 2), Err(ImageError::WrongVersion { .. })));
+    assert!(matches!(bent(|h| h.abi_version = 0), Err(ImageError::WrongVersion { .. })));
+    assert!(matches!(bent(|h| h.magic[0] = 0), Err(ImageError::NotAnImage(_))));
+    assert!(matches!(bent(|h| h.file_len = 1), Err(ImageError::Truncated { .. })));
+}
+
+#[test]
+fn a_text_that_leaves_the_strings_is_none() {
+    let file = tiny();
+    let image = parse(&file).expect("it is an image");
+    for (offset, len) in [(0, 1000), (u32::MAX, u32::MAX), (1, 3), (1, 5), (1, 9)] {
+        assert_eq!(image.text(Text { offset, len }), None, "{offset}+{len}");
+    }
+    assert_eq!(image.text(Text { offset: 0, len: 0 }), Some(&b""[..]));
+}
