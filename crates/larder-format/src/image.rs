@@ -221,6 +221,8 @@ record! {
         pub tls_mem_len: u64,
         /// Alignment of a thread's block.
         pub tls_align: u64,
+        /// Image offset of `__dso_handle`, the word whose address names this image to `__cxa_atexit`; 0 if nothing uses it.
+        pub dso_handle: u64,
         /// The module, compressed with zstd, in the file only: `offset` is a file offset. Empty if it was left out.
         pub source: Span,
         /// Bytes of the module before it was compressed.

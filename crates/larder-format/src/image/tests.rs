@@ -152,6 +152,7 @@ fn numbers_that_contradict_each_other_are_damage() {
         ("unwind", |h| h.eh_frame.offset = u64::MAX),
         ("tls template", |h| h.tls_template.len = 1),
         ("tls align", |h| h.tls_mem_len = 8),
+        ("dso handle", |h| h.dso_handle = PAGE),
         ("source", |h| h.source = Span { offset: u64::MAX, len: 2 }),
     ];
     assert_eq!(bent(|_| ()), Ok(()));
