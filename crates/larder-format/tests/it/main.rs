@@ -1,0 +1,71 @@
+//! `docs/format.md` and the code must say the same of every byte.
+
+use larder_format::cpu::CpuFeatures;
+use larder_format::cpu::x86_64::FEATURES;
+use larder_format::image::{
+    ABI_VERSION, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import, MAGIC, PAGE, Span, Table, Text,
+    Unit,
+};
+use larder_format::record::{FieldInfo, Record};
+
+fn format_md() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
+    std::fs::read_to_string(path).expect("docs/format.md can be read")
+}
+
+/// Rows `| offset | size | name | …` of the table under the heading.
+fn documented(text: &str, heading: &str) -> Vec<(usize, usize, String)> {
+    let section = text.split(&format!("\n### {heading}\n")).nth(1).unwrap_or_else(|| panic!("no section {heading}"));
+    let section = section.split("\n#").next().unwrap_or_default();
+    section
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.trim_matches('|').split('|').map(str::trim);
+            let (offset, size, name) = (cells.next()?, cells.next()?, cells.next()?);
+            let offset = offset.strip_prefix("0x").and_then(|hex| usize::from_str_radix(hex, 16).ok())?;
+            Some((offset, size.parse().ok()?, name.trim_matches('`').to_owned()))
+        })
+        .collect()
+}
+
+fn compare(heading: &str, fields: &[FieldInfo]) {
+    let expected: Vec<_> = fields.iter().map(|field| (field.offset, field.size, field.name.to_owned())).collect();
+    assert_eq!(documented(&format_md(), heading), expected, "table {heading} of docs/format.md");
+}
+
+#[test]
+fn every_record_is_documented_as_it_is() {
+    compare("Image header", ImageHeader::FIELDS);
+    compare("Span", Span::FIELDS);
+    compare("Table", Table::FIELDS);
+    compare("Text", Text::FIELDS);
+    compare("Import", Import::FIELDS);
+    compare("Export", Export::FIELDS);
+    compare("Unit", Unit::FIELDS);
+    compare("Fix-up", Fixup::FIELDS);
+}
+
+#[test]
+fn constants_are_documented_as_they_are() {
+    let text = format_md();
+    for (name, value) in [
+        ("MAGIC", format!("`{}`", String::from_utf8_lossy(&MAGIC).escape_default())),
+        ("FORMAT_VERSION", FORMAT_VERSION.to_string()),
+        ("ABI_VERSION", ABI_VERSION.to_string()),
+        ("HEADER_OFFSET", format!("{HEADER_OFFSET:#x}")),
+        ("PAGE", format!("{PAGE:#x}")),
+    ] {
+        assert!(text.contains(&format!("| `{name}` | {value} |")), "docs/format.md: {name} is {value}");
+    }
+    assert_eq!(CpuFeatures::SIZE * 8, 256);
+}
+
+#[test]
+fn cpu_features_are_documented_in_their_order() {
+    let text = format_md();
+    let names: Vec<_> = FEATURES.iter().enumerate().map(|(number, f)| format!("{number} {}", f.name)).collect();
+    let list = text.split("\n### CPU features\n").nth(1).unwrap_or_default();
+    let list = list.split("```").nth(1).unwrap_or_default();
+    let documented: Vec<_> = list.trim_start_matches("text").split(',').map(|item| item.trim().to_owned()).collect();
+    assert_eq!(documented, names);
+}
