@@ -1,0 +1,24 @@
+-- Triggers, foreign keys, checks, generated columns, upserts and RETURNING.
+PRAGMA foreign_keys = ON;
+CREATE TABLE account(id INTEGER PRIMARY KEY, owner TEXT UNIQUE, balance INT CHECK (balance >= 0), double INT GENERATED ALWAYS AS (balance * 2) STORED, label TEXT AS (upper(owner)) VIRTUAL);
+CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT);
+CREATE TABLE card(account INT REFERENCES account(id) ON DELETE CASCADE ON UPDATE CASCADE, number TEXT);
+CREATE TRIGGER opened AFTER INSERT ON account BEGIN INSERT INTO log(what) VALUES ('opened ' || new.owner); END;
+CREATE TRIGGER moved AFTER UPDATE OF balance ON account WHEN old.balance <> new.balance BEGIN INSERT INTO log(what) VALUES (printf('%s: %d -> %d', new.owner, old.balance, new.balance)); END;
+CREATE TRIGGER closed BEFORE DELETE ON account BEGIN SELECT CASE WHEN old.balance > 500 THEN raise(IGNORE) END; INSERT INTO log(what) VALUES ('closed ' || old.owner); END;
+INSERT INTO account(owner, balance) VALUES ('ann', 100), ('bob', 200), ('cid', 900);
+INSERT INTO card VALUES (1, '11'), (1, '12'), (2, '21'), (3, '31');
+UPDATE account SET balance = balance + 50 WHERE owner < 'c';
+INSERT INTO account(owner, balance) VALUES ('bob', 5), ('dee', 7) ON CONFLICT(owner) DO UPDATE SET balance = balance + excluded.balance RETURNING id, owner, balance, double, label;
+INSERT OR IGNORE INTO account(owner, balance) VALUES ('ann', 1);
+REPLACE INTO account(id, owner, balance) VALUES (4, 'dan', 70);
+DELETE FROM account RETURNING owner;
+UPDATE account SET id = 33;
+SELECT * FROM account;
+SELECT * FROM card;
+SELECT * FROM log;
+CREATE VIEW writable AS SELECT owner FROM account;
+CREATE TRIGGER through INSTEAD OF INSERT ON writable BEGIN INSERT INTO account(owner, balance) VALUES (new.owner, 1); END;
+INSERT INTO writable VALUES ('eve');
+SELECT owner, balance FROM account ORDER BY owner;
+SELECT name, type FROM sqlite_schema ORDER BY name;

@@ -1,0 +1,24 @@
+//! Real programs as LLVM bitcode: what the demo, the tests and the bench run.
+//!
+//! Toy modules don't find what real ones do: computed gotos, tables of a thousand pointers, `setjmp`, weak symbols, a
+//! function of three thousand basic blocks. So the work here is Lua 5.4 and SQLite, from the C sources that the crates
+//! `lua-src` and `libsqlite3-sys` carry, and modules of any size that a generator writes.
+//!
+//! Every program is given as optimisable but unoptimised bitcode (what a front end hands to a JIT), and the same
+//! bitcode as object, shared library and executable, made by LLVM's own programs, for comparison. What was built once
+//! is found again under `target/programs`, named by the digest of all that went into it.
+//!
+//! Not done: no program is downloaded by anything but cargo, and none is built for another machine than this one.
+
+mod artefacts;
+mod bitcode;
+mod generated;
+mod native;
+mod scripts;
+mod sources;
+mod tools;
+
+pub use bitcode::Programs;
+pub use generated::write_generated;
+pub use scripts::{LUA_SCRIPTS, SQL_SCRIPTS, lua_script, sql_script};
+pub use tools::{Tools, run};
