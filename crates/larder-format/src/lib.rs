@@ -9,3 +9,4 @@
 pub mod cpu;
 pub mod image;
 pub mod record;
+pub mod wire;
