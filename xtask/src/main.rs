@@ -1,1 +1,48 @@
-fn main() {}
+//! The chores of this repository, each one command on a fresh machine: `cargo xtask setup | demo | test | ci | bench`.
+//!
+//! A newcomer has Rust and gcc and nothing else; what is missing is installed before it is needed. The chores are
+//! programs rather than scripts, so that they are checked and formatted like the rest.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cargo;
+mod demo;
+mod say;
+mod setup;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The chores of this repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what building and testing need: LLVM 22 and a few tools, through apt.
+    Setup(setup::Arguments),
+    /// Build, then run a real program twice: compiled the first time, started from the store the second.
+    Demo,
+    /// Run every test.
+    Test(test::Arguments),
+    /// The gate: formatting, lints, documentation and every test.
+    Ci,
+    /// Measure Larder against its peers and write the table to bench/results.
+    Bench(bench::Arguments),
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Setup(arguments) => setup::setup(&arguments),
+        Chore::Demo => demo::demo(),
+        Chore::Test(arguments) => test::test(&arguments),
+        Chore::Ci => test::ci(),
+        Chore::Bench(arguments) => bench::bench(&arguments),
+    }
+}

@@ -51,13 +51,14 @@ impl Tools {
         Command::new(self.path(program))
     }
 
-    /// The directory of headers and the directory of libLLVM, for programs that are built against it.
-    pub fn development_directories(&self) -> Result<(PathBuf, PathBuf)> {
-        let config = self.path("llvm-config");
-        Ok((
-            ask(&config, "--includedir")?.into(),
-            ask(&config, "--libdir")?.into(),
-        ))
+    /// The directory of LLVM's headers, for programs that are built against it.
+    pub fn headers(&self) -> Result<PathBuf> {
+        Ok(ask(self.path("llvm-config"), "--includedir")?.into())
+    }
+
+    /// The directory of libLLVM.
+    pub fn libraries(&self) -> Result<PathBuf> {
+        Ok(ask(self.path("llvm-config"), "--libdir")?.into())
     }
 }
 
