@@ -1,0 +1,25 @@
+//! The command as its users meet it: programs in, output and exit status out.
+//!
+//! Problem: a cache of native code is only worth having if nobody can tell it from no cache, except by the clock.
+//!
+//! Idea: the main oracle is agreement. Every program of `tests/cases` is run natively, by `lli`, as a shared library, and by
+//! `larder` cold and warm; whatever one of them shows, all must show. The other modules then damage, share, fill and forge the
+//! store, and expect the same agreement. Cases are files, so the list of tests is made at run time, and each has a name of its own.
+//!
+//! Assumptions: LLVM 22's programs are found through `llvm-config-22`; `larder-worker` is built (`cargo xtask test` does both).
+//! What one machine lacks (strace, gdb, the right to mount) is skipped, and the reason printed.
+//!
+//! Not done here: what needs no process (every byte flipped in memory, every fault of a disk) is tested in the crate that owns it.
+
+mod cases;
+mod larder;
+mod process;
+mod tools;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let trials: Vec<Trial> = [cases::trials()].into_iter().flatten().collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

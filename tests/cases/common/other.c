@@ -1,0 +1,6 @@
+char shared[8];
+int counter;
+void add(int x) {
+  counter += x;
+  shared[0]++;
+}

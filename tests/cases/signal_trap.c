@@ -1,0 +1,3 @@
+// An illegal instruction.
+// signal: 4
+int main(void) { __builtin_trap(); }

@@ -1,0 +1,2 @@
+const char *name(void) { return "strong"; }
+int number = 7;
