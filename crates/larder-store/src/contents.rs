@@ -91,9 +91,7 @@ impl Store {
         Ok(Some(EntryInfo {
             key: *key,
             len: identity.size,
-            used_at: UNIX_EPOCH
-                .checked_add(Duration::from_millis(used_ms))
-                .unwrap_or(UNIX_EPOCH),
+            used_at: UNIX_EPOCH.checked_add(Duration::from_millis(used_ms)).unwrap_or(UNIX_EPOCH),
             is_verified: receipt.is_some_and(|receipt| receipt.is_verified),
         }))
     }

@@ -113,9 +113,7 @@ impl<T> IfThere<T> for DiskResult<T> {
     fn if_there(self) -> DiskResult<Option<T>> {
         match self {
             Ok(value) => Ok(Some(value)),
-            Err(DiskError {
-                errno: Errno::NOENT, ..
-            }) => Ok(None),
+            Err(DiskError { errno: Errno::NOENT, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -141,16 +139,8 @@ impl Disk {
         let opened =
             step(seam.as_deref(), Op::Open).and_then(|()| rustix::fs::openat(CWD, &**path, flags, Mode::empty()));
         match opened {
-            Ok(dir) => Ok(Disk {
-                dir,
-                path: path.clone(),
-                seam,
-            }),
-            Err(errno) => Err(DiskError {
-                op: Op::Open,
-                path: path.to_path_buf(),
-                errno,
-            }),
+            Ok(dir) => Ok(Disk { dir, path: path.clone(), seam }),
+            Err(errno) => Err(DiskError { op: Op::Open, path: path.to_path_buf(), errno }),
         }
     }
 
@@ -160,21 +150,18 @@ impl Disk {
 
     /// Milliseconds since 1970, for recency; 0 if the clock stands before that.
     pub(crate) fn now_ms(&self) -> u64 {
-        let real = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |now| now.as_millis() as u64)
-        };
+        let real = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
         self.seam.as_deref().and_then(Seam::now_ms).unwrap_or_else(real)
     }
 
     fn run<T>(&self, op: Op, name: &str, call: impl FnMut() -> Result<T, Errno>) -> DiskResult<T> {
         let done = step(self.seam.as_deref(), op).and_then(|()| rustix::io::retry_on_intr(call));
-        done.map_err(|errno| DiskError {
-            op,
-            path: self.path.join(name),
-            errno,
-        })
+        done.map_err(|errno| self.error(op, name, errno))
+    }
+
+    fn error(&self, op: Op, name: &str, errno: Errno) -> DiskError {
+        let path = if name.is_empty() { self.path.to_path_buf() } else { self.path.join(name) };
+        DiskError { op, path, errno }
     }
 
     pub(crate) fn stat_dir(&self) -> DiskResult<Stat> {
@@ -184,26 +171,21 @@ impl Disk {
     /// Opens for reading. Never waits, whatever stands there, and never follows a link.
     pub(crate) fn open_read(&self, name: &str) -> DiskResult<File> {
         let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK;
-        self.run(Op::Open, name, || {
-            rustix::fs::openat(&self.dir, name, flags, Mode::empty())
-        })
-        .map(File::from)
+        self.run(Op::Open, name, || rustix::fs::openat(&self.dir, name, flags, Mode::empty())).map(File::from)
     }
 
     /// Creates a file that must not exist, for writing; its mode doesn't bind the descriptor.
     pub(crate) fn create_new(&self, name: &str) -> DiskResult<File> {
         let flags = OPEN_FLAGS | OFlags::CREATE | OFlags::EXCL | OFlags::RDWR;
         let mode = Mode::from_raw_mode(layout::ENTRY_MODE);
-        self.run(Op::Create, name, || rustix::fs::openat(&self.dir, name, flags, mode))
-            .map(File::from)
+        self.run(Op::Create, name, || rustix::fs::openat(&self.dir, name, flags, mode)).map(File::from)
     }
 
     /// Opens a file that is written in place (a lock or the tally), and makes it if it isn't there.
     pub(crate) fn open_or_create(&self, name: &str) -> DiskResult<File> {
         let flags = OPEN_FLAGS | OFlags::CREATE | OFlags::RDWR | OFlags::NONBLOCK;
         let mode = Mode::from_raw_mode(layout::FILE_MODE);
-        self.run(Op::Create, name, || rustix::fs::openat(&self.dir, name, flags, mode))
-            .map(File::from)
+        self.run(Op::Create, name, || rustix::fs::openat(&self.dir, name, flags, mode)).map(File::from)
     }
 
     pub(crate) fn stat_file(&self, file: &File, name: &str) -> DiskResult<Stat> {
@@ -212,9 +194,7 @@ impl Disk {
 
     /// Looks at what stands at `name`, not at what it links to.
     pub(crate) fn stat(&self, name: &str) -> DiskResult<Stat> {
-        self.run(Op::Stat, name, || {
-            rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)
-        })
+        self.run(Op::Stat, name, || rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW))
     }
 
     /// The magic number of the file system that holds the file (`statfs(2)`).
@@ -228,9 +208,7 @@ impl Disk {
     pub(crate) fn read_link(&self, name: &str, len_max: usize) -> DiskResult<Option<CString>> {
         let read = || rustix::fs::readlinkat(&self.dir, name, Vec::with_capacity(len_max + 1));
         match self.run(Op::ReadLink, name, read) {
-            Err(DiskError {
-                errno: Errno::INVAL, ..
-            }) => Ok(None),
+            Err(DiskError { errno: Errno::INVAL, .. }) => Ok(None),
             other => other.if_there(),
         }
     }
@@ -245,9 +223,7 @@ impl Disk {
 
     /// Removes the name and says whether it was there.
     pub(crate) fn unlink(&self, name: &str) -> DiskResult<bool> {
-        let done = self.run(Op::Unlink, name, || {
-            rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())
-        });
+        let done = self.run(Op::Unlink, name, || rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()));
         Ok(done.if_there()?.is_some())
     }
 
@@ -255,9 +231,7 @@ impl Disk {
     pub(crate) fn make_dir(&self, name: &str) -> DiskResult<bool> {
         let mode = Mode::from_raw_mode(layout::DIR_MODE);
         match self.run(Op::MakeDir, name, || rustix::fs::mkdirat(&self.dir, name, mode)) {
-            Err(DiskError {
-                errno: Errno::EXIST, ..
-            }) => Ok(false),
+            Err(DiskError { errno: Errno::EXIST, .. }) => Ok(false),
             other => other.map(|()| true),
         }
     }
@@ -267,21 +241,12 @@ impl Disk {
         let Some(dir) = self.open_dir(name).if_there()? else {
             return Ok(Vec::new());
         };
+        self.run(Op::List, name, || Ok(()))?;
         let mut names = Vec::new();
-        for found in self.run(Op::List, name, || Dir::read_from(&dir))? {
-            let found = found.map_err(|errno| DiskError {
-                op: Op::List,
-                path: self.path.join(name),
-                errno,
-            })?;
-            names.extend(
-                found
-                    .file_name()
-                    .to_str()
-                    .ok()
-                    .filter(|name| !name.starts_with('.'))
-                    .map(str::to_owned),
-            );
+        for found in Dir::new(dir).map_err(|errno| self.error(Op::List, name, errno))? {
+            let found = found.map_err(|errno| self.error(Op::List, name, errno))?;
+            let ours = found.file_name().to_str().ok().filter(|name| !name.starts_with('.'));
+            names.extend(ours.map(str::to_owned));
         }
         names.sort_unstable();
         Ok(names)
@@ -290,9 +255,7 @@ impl Disk {
     fn open_dir(&self, name: &str) -> DiskResult<OwnedFd> {
         let flags = OPEN_FLAGS | OFlags::RDONLY | OFlags::DIRECTORY;
         let at = if name.is_empty() { "." } else { name };
-        self.run(Op::Open, name, || {
-            rustix::fs::openat(&self.dir, at, flags, Mode::empty())
-        })
+        self.run(Op::Open, name, || rustix::fs::openat(&self.dir, at, flags, Mode::empty()))
     }
 
     pub(crate) fn write(&self, file: &File, name: &str, offset: u64, bytes: &[u8]) -> DiskResult<()> {
@@ -327,20 +290,13 @@ impl Disk {
 
     /// Waits until nobody else holds the file's lock.
     pub(crate) fn lock(&self, file: &File, name: &str) -> DiskResult<()> {
-        self.run(Op::Lock, name, || {
-            rustix::fs::flock(file, FlockOperation::LockExclusive)
-        })
+        self.run(Op::Lock, name, || rustix::fs::flock(file, FlockOperation::LockExclusive))
     }
 
     /// Takes the file's lock if it is free.
     pub(crate) fn try_lock(&self, file: &File, name: &str) -> DiskResult<bool> {
-        match self.run(Op::Lock, name, || {
-            rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
-        }) {
-            Err(DiskError {
-                errno: Errno::WOULDBLOCK,
-                ..
-            }) => Ok(false),
+        match self.run(Op::Lock, name, || rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)) {
+            Err(DiskError { errno: Errno::WOULDBLOCK, .. }) => Ok(false),
             other => other.map(|()| true),
         }
     }
@@ -355,11 +311,7 @@ impl Disk {
 
 /// Makes the store's directory and what is missing above it, all of them private, and makes the last name durable.
 pub(crate) fn create_dir(path: &Path, seam: Option<&dyn Seam>) -> DiskResult<()> {
-    let fail = |errno| DiskError {
-        op: Op::MakeDir,
-        path: path.to_path_buf(),
-        errno,
-    };
+    let fail = |errno| DiskError { op: Op::MakeDir, path: path.to_path_buf(), errno };
     step(seam, Op::MakeDir).map_err(fail)?;
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, layout::DIR_MODE);

@@ -115,11 +115,7 @@ impl From<DiskError> for StoreError {
     fn from(DiskError { op, path, errno }: DiskError) -> StoreError {
         match Unwritable::of(errno) {
             Some(why) if op.writes() => StoreError::CannotWrite { path, op, why },
-            _ => StoreError::Io {
-                path,
-                op,
-                source: errno.into(),
-            },
+            _ => StoreError::Io { path, op, source: errno.into() },
         }
     }
 }
@@ -149,22 +145,10 @@ mod tests {
 
     #[test]
     fn a_refusal_names_path_owner_mode_and_what_to_do() {
-        let refuse = |owner| {
-            StoreError::NotPrivate {
-                path: "/s".into(),
-                owner,
-                mode: 0o777,
-                user: 5,
-            }
-            .to_string()
-        };
+        let refuse = |owner| StoreError::NotPrivate { path: "/s".into(), owner, mode: 0o777, user: 5 }.to_string();
         for part in ["/s", "user 5", "0777", "chmod go-w"] {
             assert!(refuse(5).contains(part), "{}", refuse(5));
         }
-        assert!(
-            refuse(6).contains("user 6") && refuse(6).contains("LARDER_DIR"),
-            "{}",
-            refuse(6)
-        );
+        assert!(refuse(6).contains("user 6") && refuse(6).contains("LARDER_DIR"), "{}", refuse(6));
     }
 }

@@ -47,14 +47,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::CannotWrite`] or [`StoreError::Io`]; what was removed until then stays removed.
     pub fn gc(&self, size_max: u64) -> Result<Collected, StoreError> {
-        temp::make_dirs(&self.disk)?;
+        self.make_dirs()?;
         let tally = Tally::lock(&self.disk)?;
         let temp = temp::sweep(&self.disk)?;
         let swept_count = temp.removed_count + lock::sweep(&self.disk)? + self.sweep_receipts()?;
-        let mut collected = Collected {
-            swept_count,
-            ..Collected::default()
-        };
+        let mut collected = Collected { swept_count, ..Collected::default() };
         self.evict(size_max, &mut collected)?;
         tally.set(collected.kept_len.saturating_add(temp.live_len))?;
         Ok(collected)
@@ -65,7 +62,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::CannotWrite`] or [`StoreError::Io`]; what was removed until then stays removed.
     pub fn clear(&self) -> Result<Cleared, StoreError> {
-        temp::make_dirs(&self.disk)?;
+        self.make_dirs()?;
         let tally = Tally::lock(&self.disk)?;
         let temp = temp::sweep(&self.disk)?;
         lock::sweep(&self.disk)?;

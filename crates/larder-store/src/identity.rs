@@ -91,13 +91,7 @@ impl FileIdentity {
     /// The text that stands in links. It is compared and never parsed. The modification time is told as its distance from
     /// the change time, which is small: ext4 keeps a link of up to 59 bytes in the inode.
     pub(crate) fn text(&self) -> String {
-        let FileIdentity {
-            dev,
-            ino,
-            size,
-            mtime_ns,
-            ctime_ns,
-        } = *self;
+        let FileIdentity { dev, ino, size, mtime_ns, ctime_ns } = *self;
         format!("{dev:x}.{ino:x}.{size:x}.{ctime_ns:x}.{:x}", ctime_ns - mtime_ns)
     }
 
@@ -169,13 +163,8 @@ fn coarse_now_ns() -> i128 {
 mod tests {
     use super::*;
 
-    const PAST: FileIdentity = FileIdentity {
-        dev: 1,
-        ino: 2,
-        size: 3,
-        mtime_ns: 1_000_000_001,
-        ctime_ns: 1_000_000_009,
-    };
+    const PAST: FileIdentity =
+        FileIdentity { dev: 1, ino: 2, size: 3, mtime_ns: 1_000_000_001, ctime_ns: 1_000_000_009 };
 
     #[test]
     fn every_field_changes_the_text() {
@@ -197,27 +186,9 @@ mod tests {
         let future = coarse_now_ns() + 60 * NS_PER_S + 1;
         let cases = [
             (PAST, true),
-            (
-                FileIdentity {
-                    ctime_ns: future,
-                    ..PAST
-                },
-                false,
-            ),
-            (
-                FileIdentity {
-                    mtime_ns: future,
-                    ..PAST
-                },
-                false,
-            ),
-            (
-                FileIdentity {
-                    ctime_ns: 5 * NS_PER_S,
-                    ..PAST
-                },
-                false,
-            ),
+            (FileIdentity { ctime_ns: future, ..PAST }, false),
+            (FileIdentity { mtime_ns: future, ..PAST }, false),
+            (FileIdentity { ctime_ns: 5 * NS_PER_S, ..PAST }, false),
         ];
         for (identity, expected) in cases {
             assert_eq!(identity.is_settled(), expected, "{identity:?}");
@@ -226,13 +197,9 @@ mod tests {
 
     #[test]
     fn network_file_systems_are_not_believed() {
-        for (magic, name) in [
-            (0x6969, "nfs"),
-            (0xff53_4d42, "cifs"),
-            (0x6573_5546, "fuse"),
-            (0x0102_1997, "9p"),
-            (0x4d44, "vfat"),
-        ] {
+        for (magic, name) in
+            [(0x6969, "nfs"), (0xff53_4d42, "cifs"), (0x6573_5546, "fuse"), (0x0102_1997, "9p"), (0x4d44, "vfat")]
+        {
             assert!(!is_stamped(magic), "{name}");
         }
         assert!(is_stamped(0xef53));

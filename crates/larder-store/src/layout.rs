@@ -65,10 +65,7 @@ pub(crate) fn note(name: &str) -> String {
     format!("{NOTES}/{name}")
 }
 
-const _: () = assert!(
-    INPUT_SLOT_COUNT == 0x1000,
-    "slots are named by three hexadecimal digits"
-);
+const _: () = assert!(INPUT_SLOT_COUNT == 0x1000, "slots are named by three hexadecimal digits");
 
 #[cfg(test)]
 mod tests {
@@ -79,10 +76,7 @@ mod tests {
         let page = include_str!("../../../docs/store.md");
         let rows = page.lines().filter(|line| line.starts_with("| `v1"));
         rows.map(|row| {
-            let mut cells = row
-                .split('|')
-                .map(|cell| cell.trim().trim_matches('`').to_owned())
-                .skip(1);
+            let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).skip(1);
             (cells.next().unwrap_or_default(), cells.next().unwrap_or_default())
         })
         .collect()

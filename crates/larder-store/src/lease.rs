@@ -72,9 +72,7 @@ impl Store {
         let taken = Lock::try_take(&self.disk, &name)?;
         Ok(match taken {
             Some(lock) => Attempt::Taken(self.lease_of(key, lock)),
-            None => Attempt::Busy {
-                holder: lock::holder(&self.disk, &name),
-            },
+            None => Attempt::Busy { holder: lock::holder(&self.disk, &name) },
         })
     }
 
@@ -105,10 +103,7 @@ impl Store {
                 Attempt::Taken(lease) => return Ok(Some(lease)),
                 Attempt::Busy { holder } => holder,
             };
-            if !go_on(Waiting {
-                holder,
-                waited: since.elapsed(),
-            }) {
+            if !go_on(Waiting { holder, waited: since.elapsed() }) {
                 return Ok(None);
             }
             std::thread::sleep(pause);
@@ -123,10 +118,6 @@ impl Store {
     }
 
     fn lease_of<'s>(&'s self, key: &Key, lock: Lock<'s>) -> Lease<'s> {
-        Lease {
-            store: self,
-            key: *key,
-            _lock: lock,
-        }
+        Lease { store: self, key: *key, _lock: lock }
     }
 }

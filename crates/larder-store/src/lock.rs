@@ -10,7 +10,7 @@
 use std::fs::File;
 
 use crate::disk::{Disk, DiskResult, IfThere};
-use crate::layout;
+use crate::{layout, temp};
 
 /// The holder's process id, in decimal and padded to this length with spaces, stands in the file.
 const HOLDER_LEN: usize = 11;
@@ -27,7 +27,7 @@ impl<'d> Lock<'d> {
     /// Takes the lock if nobody holds it.
     pub(crate) fn try_take(disk: &'d Disk, name: &str) -> DiskResult<Option<Lock<'d>>> {
         loop {
-            let file = disk.open_or_create(name)?;
+            let file = open(disk, name)?;
             if !disk.try_lock(&file, name)? {
                 return Ok(None);
             }
@@ -40,7 +40,7 @@ impl<'d> Lock<'d> {
     /// Waits for the lock.
     pub(crate) fn take(disk: &'d Disk, name: &str) -> DiskResult<Lock<'d>> {
         loop {
-            let file = disk.open_or_create(name)?;
+            let file = open(disk, name)?;
             disk.lock(&file, name)?;
             if let Some(lock) = Lock::claim(disk, name, file)? {
                 return Ok(lock);
@@ -55,11 +55,7 @@ impl<'d> Lock<'d> {
         }
         // Who waits shows this number to people; the lock holds without it.
         let _ = disk.write(&file, name, 0, holder_text(std::process::id()).as_bytes());
-        Ok(Some(Lock {
-            disk,
-            name: name.to_owned(),
-            file,
-        }))
+        Ok(Some(Lock { disk, name: name.to_owned(), file }))
     }
 
     #[cfg(test)]
@@ -73,6 +69,14 @@ impl Drop for Lock<'_> {
         // A lock file that stays is swept later; the lock itself is freed by closing the file.
         let _ = self.disk.unlink(&self.name);
         let _ = &self.file;
+    }
+}
+
+/// The lock's file. Somebody may have emptied the store's directory behind a long-lived process: then it is filled again.
+fn open(disk: &Disk, name: &str) -> DiskResult<File> {
+    match disk.open_or_create(name).if_there()? {
+        Some(file) => Ok(file),
+        None => temp::make_dirs(disk).and_then(|()| disk.open_or_create(name)),
     }
 }
 
@@ -133,10 +137,7 @@ mod tests {
         let present = Lock::take(&disk, "l").unwrap();
         assert!(disk.try_lock(&waiting, "l").unwrap(), "the removed file's lock is free");
         assert!(Lock::claim(&disk, "l", waiting).unwrap().is_none());
-        assert!(
-            disk.is_at(present.file(), "l").unwrap(),
-            "the claim left the holder's file alone"
-        );
+        assert!(disk.is_at(present.file(), "l").unwrap(), "the claim left the holder's file alone");
     }
 
     #[test]

@@ -36,15 +36,9 @@ mod tests {
     #[test]
     fn the_first_variable_that_is_fit_decides() {
         let cases: [Case; 8] = [
-            (
-                &[("LARDER_DIR", "/l"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")],
-                Some("/l"),
-            ),
+            (&[("LARDER_DIR", "/l"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")], Some("/l")),
             (&[("LARDER_DIR", "here"), ("HOME", "/h")], Some("here")),
-            (
-                &[("LARDER_DIR", ""), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")],
-                Some("/x/larder"),
-            ),
+            (&[("LARDER_DIR", ""), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")], Some("/x/larder")),
             (&[("XDG_CACHE_HOME", "x"), ("HOME", "/h")], Some("/h/.cache/larder")),
             (&[("XDG_CACHE_HOME", ""), ("HOME", "/h")], Some("/h/.cache/larder")),
             (&[("HOME", "h")], None),

@@ -66,11 +66,8 @@ impl Lease<'_> {
     /// the clock has ticked. The receipt is best effort; without it the first hit verifies the bytes.
     fn witness(&self, reader: File) -> Result<Entry, StoreError> {
         let store = self.store;
-        let unreadable = |source| StoreError::Io {
-            path: store.dir().join(layout::entry(&self.key)),
-            op: crate::Op::Stat,
-            source,
-        };
+        let unreadable =
+            |source| StoreError::Io { path: store.dir().join(layout::entry(&self.key)), op: crate::Op::Stat, source };
         let named = crate::FileIdentity::of(&reader).map_err(unreadable)?;
         let settled = Observed::settle(&reader).map_err(unreadable)?;
         let is_ours = settled.is_settled() && *settled.identity() == named;
@@ -95,11 +92,7 @@ fn fill(
     len_max: Option<u64>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), StoreError> {
-    let mut gauge = Gauge {
-        temp,
-        len_max: len_max.unwrap_or(u64::MAX),
-        failed: None,
-    };
+    let mut gauge = Gauge { temp, len_max: len_max.unwrap_or(u64::MAX), failed: None };
     let mut buffer = BufWriter::with_capacity(BUFFER_LEN, &mut gauge);
     let written = write(&mut buffer).and_then(|()| buffer.flush());
     // What is still in the buffer after an error must not be written by its drop.

@@ -40,11 +40,7 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     pub(crate) fn new(is_verified: bool, used_ms: u64, identity: &FileIdentity) -> Receipt {
-        Receipt {
-            is_verified,
-            used_ms,
-            identity: identity.text(),
-        }
+        Receipt { is_verified, used_ms, identity: identity.text() }
     }
 
     /// The entry's receipt, if there is one for the file as it is now. One that can't be read counts as none.
@@ -64,10 +60,7 @@ impl Receipt {
 
     /// The same receipt with another time of use.
     pub(crate) fn used_at(&self, used_ms: u64) -> Receipt {
-        Receipt {
-            used_ms,
-            ..self.clone()
-        }
+        Receipt { used_ms, ..self.clone() }
     }
 
     fn target(&self) -> String {
@@ -83,11 +76,7 @@ impl Receipt {
             USED => false,
             _ => return None,
         };
-        Some(Receipt {
-            is_verified,
-            used_ms: u64::from_str_radix(used, 16).ok()?,
-            identity: identity.to_owned(),
-        })
+        Some(Receipt { is_verified, used_ms: u64::from_str_radix(used, 16).ok()?, identity: identity.to_owned() })
     }
 }
 

@@ -59,9 +59,7 @@ impl Store {
             return Ok(None);
         };
         let told = target.to_str().ok().and_then(|target| target.split_once('.'));
-        Ok(told
-            .filter(|told| told.1 == identity.text())
-            .and_then(|told| from_hex(told.0)))
+        Ok(told.filter(|told| told.1 == identity.text()).and_then(|told| from_hex(told.0)))
     }
 
     /// Writes a note: a short text under a name, for facts that are cheap to check and dear to find out. It replaces the
@@ -75,11 +73,7 @@ impl Store {
         if value.len() > NOTE_VALUE_LEN_MAX || value.contains('\0') {
             return Err(bad_note(name, "a value has at most 1000 bytes and no NUL"));
         }
-        Ok(temp::put_link(
-            &self.disk,
-            &layout::note(name),
-            &format!("{NOTE_MARK}{value}"),
-        )?)
+        Ok(temp::put_link(&self.disk, &layout::note(name), &format!("{NOTE_MARK}{value}"))?)
     }
 
     /// The value of a note. Notes are hints: whoever relies on one checks that it still holds. One system call.
@@ -88,9 +82,7 @@ impl Store {
     /// [`StoreError::BadNote`] for a name that can't be; [`StoreError::Io`].
     pub fn recall_note(&self, name: &str) -> Result<Option<String>, StoreError> {
         check_note_name(name)?;
-        let target = self
-            .disk
-            .read_link(&layout::note(name), NOTE_MARK.len() + NOTE_VALUE_LEN_MAX)?;
+        let target = self.disk.read_link(&layout::note(name), NOTE_MARK.len() + NOTE_VALUE_LEN_MAX)?;
         let text = target.and_then(|target| target.into_string().ok());
         Ok(text.and_then(|text| text.strip_prefix(NOTE_MARK).map(str::to_owned)))
     }
@@ -111,8 +103,5 @@ fn check_note_name(name: &str) -> Result<(), StoreError> {
 }
 
 fn bad_note(name: &str, rule: &'static str) -> StoreError {
-    StoreError::BadNote {
-        name: name.to_owned(),
-        rule,
-    }
+    StoreError::BadNote { name: name.to_owned(), rule }
 }

@@ -42,11 +42,7 @@ pub struct StoreOptions {
 impl StoreOptions {
     /// A store in that directory, of up to [`SIZE_MAX_DEFAULT`].
     pub fn new(dir: impl Into<PathBuf>) -> StoreOptions {
-        StoreOptions {
-            dir: dir.into(),
-            size_max: Some(SIZE_MAX_DEFAULT),
-            seam: None,
-        }
+        StoreOptions { dir: dir.into(), size_max: Some(SIZE_MAX_DEFAULT), seam: None }
     }
 
     /// The same with another size limit, in bytes.
@@ -56,10 +52,7 @@ impl StoreOptions {
 
     /// The same behind a seam.
     pub fn seam(self, seam: Arc<dyn Seam>) -> StoreOptions {
-        StoreOptions {
-            seam: Some(seam),
-            ..self
-        }
+        StoreOptions { seam: Some(seam), ..self }
     }
 }
 
@@ -137,18 +130,10 @@ impl Store {
     /// be made; [`StoreError::Io`] for everything else.
     pub fn open(options: StoreOptions) -> Result<Store, StoreError> {
         let StoreOptions { dir, size_max, seam } = options;
-        let path = std::path::absolute(&dir).map_err(|source| StoreError::Io {
-            path: dir,
-            op: Op::Open,
-            source,
-        })?;
+        let path = std::path::absolute(&dir).map_err(|source| StoreError::Io { path: dir, op: Op::Open, source })?;
         let disk = open_or_create(&Arc::from(path), seam)?;
-        let store = Store {
-            disk,
-            size_max,
-            user: rustix::process::geteuid().as_raw(),
-            is_prepared: AtomicBool::new(false),
-        };
+        let store =
+            Store { disk, size_max, user: rustix::process::geteuid().as_raw(), is_prepared: AtomicBool::new(false) };
         store.check_dirs()?;
         Ok(store)
     }
@@ -177,11 +162,7 @@ impl Store {
         let file = match self.disk.open_read(&name).if_there() {
             Ok(None) => return Ok(None),
             Ok(Some(file)) => file,
-            Err(DiskError {
-                errno: Errno::LOOP,
-                path,
-                ..
-            }) => return Err(StoreError::NotAFile { path }),
+            Err(DiskError { errno: Errno::LOOP, path, .. }) => return Err(StoreError::NotAFile { path }),
             Err(error) => return Err(error.into()),
         };
         let stat = self.disk.stat_file(&file, &name)?;
@@ -257,10 +238,18 @@ impl Store {
         Ok(is_stamped(self.disk.file_system(file, layout::ENTRIES)?))
     }
 
+    /// Makes the inner directories, unless this store has seen them.
+    pub(crate) fn make_dirs(&self) -> Result<(), StoreError> {
+        if !self.is_prepared.load(Ordering::Relaxed) {
+            temp::make_dirs(&self.disk)?;
+        }
+        Ok(())
+    }
+
     /// Makes the inner directories and removes what dead processes left, once per store and before the first change.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         if !self.is_prepared.load(Ordering::Relaxed) {
-            temp::make_dirs(&self.disk)?;
+            self.make_dirs()?;
             temp::sweep(&self.disk)?;
             lock::sweep(&self.disk)?;
             self.is_prepared.store(true, Ordering::Relaxed);
@@ -288,9 +277,7 @@ impl Store {
 
     fn check_entry(&self, stat: &Stat, name: &str) -> Result<(), StoreError> {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(StoreError::NotAFile {
-                path: self.dir().join(name),
-            });
+            return Err(StoreError::NotAFile { path: self.dir().join(name) });
         }
         self.check_private(stat, name)
     }
@@ -299,17 +286,8 @@ impl Store {
         if stat.st_uid == self.user && stat.st_mode & OTHERS_WRITE == 0 {
             return Ok(());
         }
-        let path = if name.is_empty() {
-            self.dir().to_path_buf()
-        } else {
-            self.dir().join(name)
-        };
-        Err(StoreError::NotPrivate {
-            path,
-            owner: stat.st_uid,
-            mode: stat.st_mode & 0o7777,
-            user: self.user,
-        })
+        let path = if name.is_empty() { self.dir().to_path_buf() } else { self.dir().join(name) };
+        Err(StoreError::NotPrivate { path, owner: stat.st_uid, mode: stat.st_mode & 0o7777, user: self.user })
     }
 }
 

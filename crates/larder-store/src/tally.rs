@@ -56,8 +56,7 @@ impl<'d> Tally<'d> {
     }
 
     fn write(&self, bound: u64, publish_count: u64) -> DiskResult<()> {
-        self.disk
-            .write(&self.file, TALLY, 0, print(bound, publish_count).as_bytes())
+        self.disk.write(&self.file, TALLY, 0, print(bound, publish_count).as_bytes())
     }
 }
 
@@ -66,14 +65,9 @@ fn print(bound: u64, publish_count: u64) -> String {
 }
 
 fn parse(record: &[u8]) -> Option<(u64, u64)> {
-    let record = std::str::from_utf8(record)
-        .ok()
-        .filter(|record| record.len() == RECORD_LEN)?;
+    let record = std::str::from_utf8(record).ok().filter(|record| record.len() == RECORD_LEN)?;
     let (bound, publish_count) = record.strip_suffix('\n')?.split_once(' ')?;
-    Some((
-        u64::from_str_radix(bound, 16).ok()?,
-        u64::from_str_radix(publish_count, 16).ok()?,
-    ))
+    Some((u64::from_str_radix(bound, 16).ok()?, u64::from_str_radix(publish_count, 16).ok()?))
 }
 
 #[cfg(test)]

@@ -30,13 +30,7 @@ impl<'d> TempFile<'d> {
         loop {
             let name = unique_name();
             let file = disk.create_new(&name)?;
-            let temp = TempFile {
-                disk,
-                file,
-                name,
-                len: 0,
-                is_named: false,
-            };
+            let temp = TempFile { disk, file, name, len: 0, is_named: false };
             disk.lock(&temp.file, &temp.name)?;
             // A sweeper may have come between creating and locking; then the file has no name any more.
             if disk.stat_file(&temp.file, &temp.name)?.st_nlink > 0 {
@@ -87,9 +81,7 @@ pub(crate) fn put_link(disk: &Disk, name: &str, target: &str) -> DiskResult<()> 
     loop {
         tries -= 1;
         match put_link_once(disk, name, target) {
-            Err(DiskError {
-                errno: Errno::NOENT, ..
-            }) if tries > 0 => make_dirs(disk)?,
+            Err(DiskError { errno: Errno::NOENT, .. }) if tries > 0 => make_dirs(disk)?,
             other => return other,
         }
     }

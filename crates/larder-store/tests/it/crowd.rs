@@ -15,13 +15,7 @@ const LEN: usize = 300_000;
 
 /// Adds one byte to a file, atomically, and so counts.
 fn count(path: &Path) {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap()
-        .write_all(b".")
-        .unwrap();
+    OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(b".").unwrap();
 }
 
 fn counted(path: &Path) -> usize {
@@ -51,9 +45,7 @@ pub(crate) fn member(dir: &Path) {
 #[test]
 fn eight_processes_that_miss_at_once_compile_once() {
     let dir = tempfile::tempdir().unwrap();
-    let children: Vec<Child> = (0..CROWD)
-        .map(|_| child("member", dir.path(), 0).spawn().unwrap())
-        .collect();
+    let children: Vec<Child> = (0..CROWD).map(|_| child("member", dir.path(), 0).spawn().unwrap()).collect();
     for member in children {
         let output = member.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -72,9 +64,7 @@ fn say(line: &str) {
 
 fn hear(child: &mut Child) -> String {
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    let mut said = lines
-        .map_while(Result::ok)
-        .filter_map(|line| line.strip_prefix("said ").map(str::to_owned));
+    let mut said = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("said ").map(str::to_owned));
     said.next().expect("the child says something before it ends")
 }
 
@@ -130,10 +120,7 @@ fn a_wait_can_be_given_up() {
     let mut held = Some(held);
     let taken = store.lease_while(&key(1), |_| held.take().is_some());
     assert!(taken.unwrap().is_some(), "the lease is taken once it is free");
-    assert!(
-        store.lease_while(&key(2), |_| false).unwrap().is_some(),
-        "a free lease needs no wait"
-    );
+    assert!(store.lease_while(&key(2), |_| false).unwrap().is_some(), "a free lease needs no wait");
 }
 
 /// Threads that publish, look up, remove and collect as fast as they can: each hit is whole.

@@ -14,11 +14,7 @@ pub(crate) const LEN: usize = 600_000;
 
 /// A miss, a publish, a hit and everything that is remembered.
 pub(crate) fn scenario(dir: &Path, seam: &Arc<Script>) -> Result<(), StoreError> {
-    let store = Store::open(
-        StoreOptions::new(dir)
-            .seam(seam.clone())
-            .size_max(Some(10 * LEN as u64)),
-    )?;
+    let store = Store::open(StoreOptions::new(dir).seam(seam.clone()).size_max(Some(10 * LEN as u64)))?;
     store.lookup(&key(2))?;
     store.lease(&key(2))?.publish(&[&content(2, LEN)])?;
     if let Some(entry) = store.lookup(&key(2))? {
@@ -42,18 +38,9 @@ pub(crate) fn assert_consistent(dir: &Path, when: &str) {
     let old = store.lookup(&key(1)).unwrap().unwrap();
     assert!(old.is_verified() && bytes_of(&old) == content(1, 1000), "{when}");
     if let Some(new) = store.lookup(&key(2)).unwrap() {
-        assert!(
-            bytes_of(&new) == content(2, LEN),
-            "{when}: a part of the entry is visible"
-        );
+        assert!(bytes_of(&new) == content(2, LEN), "{when}: a part of the entry is visible");
     }
-    assert!(
-        matches!(
-            store.recall_note("toolchain").unwrap().as_deref(),
-            None | Some("llvm 22")
-        ),
-        "{when}"
-    );
+    assert!(matches!(store.recall_note("toolchain").unwrap().as_deref(), None | Some("llvm 22")), "{when}");
     let input = larder_store::FileIdentity::at(&dir.join("input")).unwrap();
     assert!(matches!(store.recall(&input).unwrap(), None | Some([7, ..])), "{when}");
     store.gc(u64::MAX).unwrap();
@@ -66,11 +53,7 @@ pub(crate) fn assert_consistent(dir: &Path, when: &str) {
 
 #[test]
 fn any_operation_may_fail() {
-    for then in [
-        Then::FailOnce(Errno::IO),
-        Then::FailOnce(Errno::NOSPC),
-        Then::FailFromNowOn(Errno::ROFS),
-    ] {
+    for then in [Then::FailOnce(Errno::IO), Then::FailOnce(Errno::NOSPC), Then::FailFromNowOn(Errno::ROFS)] {
         let fault_count = fail_each_in_turn(then);
         assert!(fault_count > 50, "{then:?}: only {fault_count} operations");
     }
@@ -89,13 +72,7 @@ fn fail_each_in_turn(then: Then) -> u64 {
             assert!(outcome.is_ok(), "{when}");
             return n - 1;
         }
-        assert!(
-            matches!(
-                outcome,
-                Ok(()) | Err(StoreError::Io { .. } | StoreError::CannotWrite { .. })
-            ),
-            "{when}"
-        );
+        assert!(matches!(outcome, Ok(()) | Err(StoreError::Io { .. } | StoreError::CannotWrite { .. })), "{when}");
         assert_consistent(dir.path(), &when);
     }
     unreachable!("a scenario ends")
@@ -111,10 +88,8 @@ fn a_publish_makes_durable_before_it_makes_visible() {
     seam.take_log();
     lease.publish(&[&content(2, LEN)]).unwrap();
     let log = seam.take_log();
-    let kept: Vec<_> = log
-        .into_iter()
-        .filter(|op| matches!(op, Op::Write | Op::Sync | Op::Rename | Op::Symlink))
-        .collect();
+    let kept: Vec<_> =
+        log.into_iter().filter(|op| matches!(op, Op::Write | Op::Sync | Op::Rename | Op::Symlink)).collect();
     use Op::{Rename, Symlink, Sync, Write};
     // Three writes of the entry, its sync, the tally, its name, the directory's sync; then the receipt.
     assert_eq!(kept, [Write, Write, Write, Sync, Write, Rename, Sync, Symlink, Rename]);
@@ -127,10 +102,7 @@ fn a_note_or_digest_that_cannot_be_written_is_a_typed_error() {
     let store = open_behind(dir.path(), &Script::new(0, Then::FailWrites(Errno::NOSPC)));
     let input = File::open(dir.path().join("input")).unwrap();
     let remembered = store.remember(&input, &Observed::settle(&input).unwrap(), &[1; 32]);
-    assert!(
-        matches!(remembered, Err(StoreError::CannotWrite { .. })),
-        "{remembered:?}"
-    );
+    assert!(matches!(remembered, Err(StoreError::CannotWrite { .. })), "{remembered:?}");
     let noted = store.note("a", "b");
     assert!(matches!(noted, Err(StoreError::CannotWrite { .. })), "{noted:?}");
 }

@@ -17,10 +17,7 @@ fn a_published_entry_is_found_whole_and_verified() {
         let made = publish(&store, n, &content(n, len));
         let found = store.lookup(&key(n)).unwrap().unwrap();
         for entry in [made, found] {
-            assert_eq!(
-                (bytes_of(&entry), entry.len(), entry.key()),
-                (content(n, len), len as u64, &key(n))
-            );
+            assert_eq!((bytes_of(&entry), entry.len(), entry.key()), (content(n, len), len as u64, &key(n)));
             assert!(entry.is_verified());
             assert_eq!(fs::read(entry.path()).unwrap(), content(n, len));
             assert_eq!(entry.file().metadata().unwrap().permissions().mode() & 0o7777, 0o400);
@@ -29,17 +26,11 @@ fn a_published_entry_is_found_whole_and_verified() {
     let others = open(store.dir());
     let listed = others.list().unwrap();
     assert_eq!(
-        listed
-            .iter()
-            .map(|entry| (entry.key, entry.len, entry.is_verified))
-            .collect::<Vec<_>>(),
+        listed.iter().map(|entry| (entry.key, entry.len, entry.is_verified)).collect::<Vec<_>>(),
         [(key(1), 0, true), (key(2), 1, true), (key(3), 700_000, true)]
     );
     let stats = others.stats().unwrap();
-    assert_eq!(
-        (stats.entry_count, stats.entries_len, stats.verified_count),
-        (3, 700_001, 3)
-    );
+    assert_eq!((stats.entry_count, stats.entries_len, stats.verified_count), (3, 700_001, 3));
     assert_nothing_stale(store.dir(), "after three publishes");
 }
 
@@ -49,13 +40,7 @@ fn a_hit_is_five_operations_and_a_miss_three() {
     let place = dir.path().join("store");
     publish(&open(&place), 1, b"code");
     let seam = Script::clock(0);
-    assert!(
-        open_behind(&place, &seam)
-            .lookup(&key(1))
-            .unwrap()
-            .unwrap()
-            .is_verified()
-    );
+    assert!(open_behind(&place, &seam).lookup(&key(1)).unwrap().unwrap().is_verified());
     assert_eq!(seam.take_log(), [Op::Open, Op::Stat, Op::Open, Op::Stat, Op::ReadLink]);
     assert!(open_behind(&place, &seam).lookup(&key(2)).unwrap().is_none());
     assert_eq!(seam.take_log(), [Op::Open, Op::Stat, Op::Open]);
@@ -68,9 +53,8 @@ fn parts_and_writers_make_the_same_entry() {
     let bytes = content(1, 200_000);
     let (head, tail) = bytes.split_at(70_001);
     let from_parts = lease(&store, &key(1)).publish(&[head, b"", tail]).unwrap();
-    let by_bytes = lease(&store, &key(2))
-        .publish_with(|to| bytes.chunks(7).try_for_each(|few| to.write_all(few)))
-        .unwrap();
+    let by_bytes =
+        lease(&store, &key(2)).publish_with(|to| bytes.chunks(7).try_for_each(|few| to.write_all(few))).unwrap();
     assert_eq!(bytes_of(&from_parts), bytes);
     assert_eq!(bytes_of(&by_bytes), bytes);
 }
@@ -139,8 +123,7 @@ fn what_was_read_while_the_file_was_fresh_is_not_recorded() {
     // A future time stands for a file that is changed in this very tick.
     flip(&entry.path(), 0);
     let file = OpenOptions::new().write(true).open(entry.path()).unwrap();
-    file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(3600))
-        .unwrap();
+    file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(3600)).unwrap();
     let fresh = store.lookup(&key(1)).unwrap().unwrap();
     assert!(!store.record_verified(&fresh).unwrap());
     assert!(!store.lookup(&key(1)).unwrap().unwrap().is_verified());
@@ -171,18 +154,11 @@ fn verify_checks_all_and_removes_what_is_bad_if_told() {
     }
     flip(&store.lookup(&key(2)).unwrap().unwrap().path(), 50);
     let check = |entry: &Entry| {
-        if bytes_of(entry) == content(entry.key().0[0], 100) {
-            Ok(())
-        } else {
-            Err("digest")
-        }
+        if bytes_of(entry) == content(entry.key().0[0], 100) { Ok(()) } else { Err("digest") }
     };
     for (remove_bad, bad_after) in [(false, true), (true, false)] {
         let outcomes: Vec<_> = store.verify(remove_bad, check).unwrap().collect();
-        assert_eq!(
-            outcomes.iter().map(|one| one.key).collect::<Vec<_>>(),
-            [key(1), key(2), key(3)]
-        );
+        assert_eq!(outcomes.iter().map(|one| one.key).collect::<Vec<_>>(), [key(1), key(2), key(3)]);
         assert!(matches!(outcomes[0].outcome, Outcome::Good));
         assert!(
             matches!(outcomes[1].outcome, Outcome::Bad { reason: "digest", is_removed } if is_removed == remove_bad)

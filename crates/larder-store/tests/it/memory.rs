@@ -50,21 +50,12 @@ fn what_has_no_past_is_not_remembered() {
     let (input, store) = (dir.path().join("input"), open(&dir.path().join("store")));
     fs::write(&input, "bytes").unwrap();
     let future = SystemTime::now() + Duration::from_secs(3600);
-    File::options()
-        .write(true)
-        .open(&input)
-        .unwrap()
-        .set_modified(future)
-        .unwrap();
+    File::options().write(true).open(&input).unwrap().set_modified(future).unwrap();
     for path in [input.as_path(), dir.path(), Path::new("/dev/null")] {
         let file = File::open(path).unwrap();
         let observed = Observed::settle(&file).unwrap();
         assert!(!observed.is_settled(), "{}", path.display());
-        assert!(
-            !store.remember(&file, &observed, &DIGEST).unwrap(),
-            "{}",
-            path.display()
-        );
+        assert!(!store.remember(&file, &observed, &DIGEST).unwrap(), "{}", path.display());
     }
 }
 
@@ -96,26 +87,13 @@ fn notes_that_no_link_can_hold_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let long = "x".repeat(NOTE_VALUE_LEN_MAX + 1);
-    let cases = [
-        ("", "v"),
-        ("..", "v"),
-        ("a/b", "v"),
-        ("A", "v"),
-        (&long[..65], "v"),
-        ("a", long.as_str()),
-        ("a", "nul\0"),
-    ];
+    let cases =
+        [("", "v"), ("..", "v"), ("a/b", "v"), ("A", "v"), (&long[..65], "v"), ("a", long.as_str()), ("a", "nul\0")];
     for (name, value) in cases {
         let noted = store.note(name, value);
-        assert!(
-            matches!(noted, Err(StoreError::BadNote { .. })),
-            "{name} {value}: {noted:?}"
-        );
+        assert!(matches!(noted, Err(StoreError::BadNote { .. })), "{name} {value}: {noted:?}");
     }
-    assert!(matches!(
-        store.recall_note("../entries/x"),
-        Err(StoreError::BadNote { .. })
-    ));
+    assert!(matches!(store.recall_note("../entries/x"), Err(StoreError::BadNote { .. })));
 }
 
 #[test]
@@ -129,11 +107,7 @@ fn links_that_say_something_else_are_ignored() {
     store.note("n", "v").unwrap();
     let entry = publish(&store, 1, b"code");
     let slot = names(store.dir(), "inputs").remove(0);
-    let places = [
-        format!("inputs/{slot}"),
-        "notes/n".into(),
-        format!("receipts/{}", entry.key()),
-    ];
+    let places = [format!("inputs/{slot}"), "notes/n".into(), format!("receipts/{}", entry.key())];
     for nonsense in ["x", "v.1.2", "deadbeef.1.2.3.4.5", &"y".repeat(900)] {
         for place in &places {
             let path = store.dir().join("v1").join(place);

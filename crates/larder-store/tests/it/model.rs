@@ -71,13 +71,13 @@ impl Model {
                 self.collect(size_max);
             }
             Step::Verify => {
-                let good = store.verify(true, |entry| {
-                    if bytes_of(entry) == self.entries[entry.key()].0 {
-                        Ok(())
-                    } else {
-                        Err(())
-                    }
-                });
+                let good =
+                    store.verify(
+                        true,
+                        |entry| {
+                            if bytes_of(entry) == self.entries[entry.key()].0 { Ok(()) } else { Err(()) }
+                        },
+                    );
                 assert_eq!(good.unwrap().count(), self.entries.len());
             }
             Step::Clear => {
@@ -89,17 +89,8 @@ impl Model {
     }
 
     fn assert_agrees(&self, store: &Store, dir: &Path) {
-        let listed: Vec<_> = store
-            .list()
-            .unwrap()
-            .into_iter()
-            .map(|entry| (entry.key, entry.len))
-            .collect();
-        let expected: Vec<_> = self
-            .entries
-            .iter()
-            .map(|(key, entry)| (*key, entry.0.len() as u64))
-            .collect();
+        let listed: Vec<_> = store.list().unwrap().into_iter().map(|entry| (entry.key, entry.len)).collect();
+        let expected: Vec<_> = self.entries.iter().map(|(key, entry)| (*key, entry.0.len() as u64)).collect();
         assert_eq!(listed, expected);
         assert_eq!(names(dir, "temp"), [""; 0]);
         assert_eq!(names(dir, "locks"), [""; 0]);

@@ -22,23 +22,9 @@ fn all_that_is_made_is_private() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("a/b");
     publish(&open(&place), 1, b"code");
-    let inner = [
-        "",
-        "v1",
-        "v1/entries",
-        "v1/receipts",
-        "v1/inputs",
-        "v1/notes",
-        "v1/locks",
-        "v1/temp",
-    ];
+    let inner = ["", "v1", "v1/entries", "v1/receipts", "v1/inputs", "v1/notes", "v1/locks", "v1/temp"];
     for made in inner.map(|name| place.join(name)).iter().chain([&dir.path().join("a")]) {
-        assert_eq!(
-            fs::metadata(made).unwrap().permissions().mode() & 0o7777,
-            0o700,
-            "{}",
-            made.display()
-        );
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o7777, 0o700, "{}", made.display());
     }
 }
 
@@ -64,11 +50,7 @@ fn a_directory_that_others_can_write_is_refused() {
         chmod(dir.path(), outer);
         let opened = open_again(dir.path());
         let case = format!("{outer:o} {version:o} {entries:o}: {opened:?}");
-        assert_eq!(
-            matches!(opened, Err(StoreError::NotPrivate { .. })),
-            is_refused,
-            "{case}"
-        );
+        assert_eq!(matches!(opened, Err(StoreError::NotPrivate { .. })), is_refused, "{case}");
         assert_eq!(opened.is_ok(), !is_refused, "{case}");
     }
 }
@@ -100,16 +82,10 @@ fn what_somebody_else_owns_is_refused() {
         return;
     }
     let found = store.lookup(&key(1));
-    assert!(
-        matches!(found, Err(StoreError::NotPrivate { owner: 12345, .. })),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(StoreError::NotPrivate { owner: 12345, .. })), "{found:?}");
     chown(dir.path(), Some(12345), None).unwrap();
     let opened = open_again(dir.path());
-    assert!(
-        matches!(opened, Err(StoreError::NotPrivate { owner: 12345, .. })),
-        "{opened:?}"
-    );
+    assert!(matches!(opened, Err(StoreError::NotPrivate { owner: 12345, .. })), "{opened:?}");
 }
 
 #[test]
@@ -120,20 +96,10 @@ fn what_is_no_regular_file_is_no_entry() {
     let name = |n| dir.path().join("v1/entries").join(key(n).to_string());
     symlink(code, name(1)).unwrap();
     fs::create_dir(name(2)).unwrap();
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        name(3),
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
-        0,
-    )
-    .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, name(3), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
     for n in 1..=3 {
         let found = store.lookup(&key(n));
-        assert!(
-            matches!(&found, Err(StoreError::NotAFile { path }) if *path == name(n)),
-            "{n}: {found:?}"
-        );
+        assert!(matches!(&found, Err(StoreError::NotAFile { path }) if *path == name(n)), "{n}: {found:?}");
     }
 }
 
@@ -152,10 +118,7 @@ fn a_store_that_cannot_be_written_is_read_and_says_why_it_cannot_be_written() {
         assert!(store.lookup(&key(1)).unwrap().unwrap().is_verified());
         assert_eq!(store.list().unwrap().len(), 1);
         let refused = store.lease(&key(2));
-        assert!(
-            matches!(&refused, Err(StoreError::CannotWrite { why, .. }) if *why == expected),
-            "{refused:?}"
-        );
+        assert!(matches!(&refused, Err(StoreError::CannotWrite { why, .. }) if *why == expected), "{refused:?}");
     }
 }
 

@@ -26,19 +26,11 @@ fn the_least_recently_used_go_first() {
     assert_eq!(store.gc(10_000).unwrap().evicted_count, 0, "at the limit nothing goes");
     let collected = store.gc(9_000).unwrap();
     assert_eq!(
-        (
-            collected.evicted_count,
-            collected.evicted_len,
-            collected.kept_count,
-            collected.kept_len
-        ),
+        (collected.evicted_count, collected.evicted_len, collected.kept_count, collected.kept_len),
         (2, 2000, 8, 8000)
     );
     assert_eq!(kept(&store), [1, 4, 5, 6, 7, 8, 9, 10].map(key), "down to nine tenths");
-    assert_eq!(
-        store.list().unwrap()[0].used_at,
-        UNIX_EPOCH + Duration::from_millis(20 * HOUR_MS)
-    );
+    assert_eq!(store.list().unwrap()[0].used_at, UNIX_EPOCH + Duration::from_millis(20 * HOUR_MS));
 }
 
 #[test]
@@ -49,15 +41,7 @@ fn a_use_is_noted_once_in_ten_minutes() {
     publish(&store, 1, b"code");
     let minute_ms = HOUR_MS / 60;
     // (minutes since the publish, whether the lookup writes)
-    for (minutes, writes) in [
-        (0, false),
-        (9, false),
-        (10, true),
-        (11, false),
-        (19, false),
-        (20, true),
-        (0, true),
-    ] {
+    for (minutes, writes) in [(0, false), (9, false), (10, true), (11, false), (19, false), (20, true), (0, true)] {
         seam.set_clock(HOUR_MS + minutes * minute_ms);
         seam.take_log();
         assert!(store.lookup(&key(1)).unwrap().unwrap().is_verified());
@@ -79,10 +63,7 @@ fn looking_at_the_store_is_no_use() {
     seam.set_clock(9 * HOUR_MS);
     store.stats().unwrap();
     store.verify(false, |_| Ok::<(), ()>(())).unwrap().for_each(drop);
-    assert_eq!(
-        store.list().unwrap()[0].used_at,
-        UNIX_EPOCH + Duration::from_millis(HOUR_MS)
-    );
+    assert_eq!(store.list().unwrap()[0].used_at, UNIX_EPOCH + Duration::from_millis(HOUR_MS));
 }
 
 #[test]
@@ -104,24 +85,16 @@ fn what_is_leased_is_never_evicted() {
 fn a_publish_keeps_the_store_within_its_limit() {
     let dir = tempfile::tempdir().unwrap();
     let seam = Script::clock(HOUR_MS);
-    let options = StoreOptions::new(dir.path())
-        .size_max(Some(5 * LEN as u64))
-        .seam(seam.clone());
+    let options = StoreOptions::new(dir.path()).size_max(Some(5 * LEN as u64)).seam(seam.clone());
     let store = Store::open(options).unwrap();
     for n in 1..=20 {
         seam.set_clock(u64::from(n) * HOUR_MS);
         seam.take_log();
         publish(&store, n, &content(n, LEN));
         let listed = seam.take_log().contains(&Op::List);
-        assert!(
-            store.stats().unwrap().entries_len <= 5 * LEN as u64,
-            "after publish {n}"
-        );
+        assert!(store.stats().unwrap().entries_len <= 5 * LEN as u64, "after publish {n}");
         assert!(kept(&store).contains(&key(n)), "what was just published stays");
-        assert!(
-            !(3..=5).contains(&n) || !listed,
-            "publish {n} is under the limit and lists nothing"
-        );
+        assert!(!(3..=5).contains(&n) || !listed, "publish {n} is under the limit and lists nothing");
     }
 }
 
@@ -131,10 +104,7 @@ fn an_entry_larger_than_the_limit_is_refused() {
     let store = Store::open(StoreOptions::new(dir.path()).size_max(Some(100))).unwrap();
     publish(&store, 1, &content(1, 100));
     let refused = lease(&store, &key(2)).publish(&[&content(2, 60), &content(2, 41)]);
-    assert!(
-        matches!(refused, Err(StoreError::TooLarge { len_max: 100 })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::TooLarge { len_max: 100 })), "{refused:?}");
     assert_eq!(kept(&store), [key(1)]);
     assert_nothing_stale(dir.path(), "after the refusal");
 }
@@ -153,6 +123,17 @@ fn clear_leaves_nothing() {
         assert_eq!(names(dir.path(), inner), [""; 0], "{inner}");
     }
     assert!(publish(&store, 1, b"code").is_verified(), "a cleared store works");
+}
+
+#[test]
+fn a_store_that_was_emptied_behind_a_process_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    publish(&store, 1, b"code");
+    std::fs::remove_dir_all(dir.path().join("v1")).unwrap();
+    assert!(store.lookup(&key(1)).unwrap().is_none());
+    assert_eq!(store.list().unwrap(), []);
+    assert!(publish(&store, 1, b"code").is_verified());
 }
 
 #[test]

@@ -20,11 +20,7 @@ pub(crate) fn key(n: u8) -> Key {
 pub(crate) fn content(n: u8, len: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(len + 8);
     for at in 0..=len as u64 / 8 {
-        bytes.extend_from_slice(
-            &(at << 8 | u64::from(n))
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .to_le_bytes(),
-        );
+        bytes.extend_from_slice(&(at << 8 | u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
     }
     bytes.truncate(len);
     bytes
@@ -57,9 +53,7 @@ pub(crate) fn names(dir: &Path, inner: &str) -> Vec<String> {
     let Ok(found) = fs::read_dir(dir.join("v1").join(inner)) else {
         return Vec::new();
     };
-    let mut names: Vec<_> = found
-        .map(|name| name.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> = found.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -69,10 +63,7 @@ pub(crate) fn assert_nothing_stale(dir: &Path, when: &str) {
     assert_eq!(names(dir, "temp"), [""; 0], "{when}");
     assert_eq!(names(dir, "locks"), [""; 0], "{when}");
     let entries = names(dir, "entries");
-    assert!(
-        names(dir, "receipts").iter().all(|receipt| entries.contains(receipt)),
-        "{when}"
-    );
+    assert!(names(dir, "receipts").iter().all(|receipt| entries.contains(receipt)), "{when}");
 }
 
 /// What a [`Script`] does when its countdown ends.
@@ -96,12 +87,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(left: u64, then: Then) -> Arc<Script> {
-        Arc::new(Script {
-            left: left.into(),
-            then,
-            now_ms: 0.into(),
-            log: Mutex::default(),
-        })
+        Arc::new(Script { left: left.into(), then, now_ms: 0.into(), log: Mutex::default() })
     }
 
     /// A seam that only logs and tells the time.
@@ -125,10 +111,7 @@ impl Seam for Script {
         self.log.lock().unwrap().push(op);
         let left = self.left.load(Ordering::Relaxed);
         self.left.store(left.saturating_sub(1), Ordering::Relaxed);
-        let writes = matches!(
-            op,
-            Op::Create | Op::Write | Op::Rename | Op::Symlink | Op::Unlink | Op::MakeDir
-        );
+        let writes = matches!(op, Op::Create | Op::Write | Op::Rename | Op::Symlink | Op::Unlink | Op::MakeDir);
         match self.then {
             Then::FailOnce(errno) if left == 1 => Err(errno),
             Then::FailFromNowOn(errno) if left <= 1 => Err(errno),
@@ -158,10 +141,7 @@ pub(crate) fn child(role: &str, dir: &Path, step: u64) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "scene::play", "--nocapture", "--quiet"]);
     command.env(ROLE, role).env(PLACE, dir).env(STEP, step.to_string());
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
