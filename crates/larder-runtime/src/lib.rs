@@ -1,1 +1,35 @@
-//! Maps, checks, binds and runs images.
+//! Maps, checks, binds and runs images: nearly all the unsafe code of Larder stands here.
+//!
+//! An image goes through states, and each is a type, so that a step can't be left out:
+//!
+//! ```text
+//! ImageFile ─▶ Mapped ───bind──▶ Bound ───seal──▶ Sealed ───initialise──▶ Loaded ─▶ Function
+//!              checked           relocated,       unwindable,             initialised
+//!              nothing ran       still writable   relro read-only
+//! ```
+//!
+//! Whatever is wrong with the file is a [`LoadError`] before anything of it runs, and dropping any state undoes all of it.
+//! No page is ever writable and executable, and no page of code is ever written: code stays file-backed, clean and shared.
+//!
+//! What is deliberately not done: parsing ELF (the [index](larder_format::image) says everything), reading a whole image (unless
+//! [`Integrity::Verify`] asks for it), and deciding what to do about an error (that is policy, and `larder`'s).
+
+pub mod cpu;
+mod error;
+mod exit;
+mod file;
+mod load;
+mod os;
+pub mod program;
+mod registry;
+mod relocate;
+mod resolve;
+mod symbol;
+mod tls;
+mod unwind;
+
+pub use error::LoadError;
+pub use file::ImageFile;
+pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
+pub use resolve::{Address, Chain, Names, ProcessSymbols, Resolve, Wanted};
+pub use symbol::{FnPointer, Function};

@@ -1,0 +1,366 @@
+//! The states of an image in memory, from mapped to loaded.
+//!
+//! One [`Region`] of address space holds the image. First the whole file is mapped read-only, which shows the header (and, if asked for,
+//! every byte to the digest); then code and data are mapped over their parts of it. What the file holds behind the image
+//! (the module, symbols) stays mapped and untouched: that costs addresses only, and giving it back would cost a call.
+//!
+//! Nothing of an image runs before [`Sealed::initialise`]; everything that can be wrong with it is found before.
+
+use crate::error::LoadError;
+use crate::exit;
+use crate::file::ImageFile;
+use crate::os::{self, Region};
+use crate::relocate::{self, Words};
+use crate::resolve::{self, Address, Resolve};
+use crate::symbol::{FnPointer, Function};
+use crate::tls;
+use crate::unwind;
+use larder_format::cpu::CpuFeatures;
+use larder_format::image::{Image, ImageError, ImageHeader, PAGE, export_flags, verify_digest};
+use larder_format::record::Rows;
+use std::ffi::{CString, c_char, c_int};
+use std::mem::ManuallyDrop;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// Whether the bytes of the file still have to be compared with its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Integrity {
+    /// Read the whole file and compare: about 0.4 ms per megabyte.
+    Verify,
+    /// It was done since the file last changed; the caller has made sure.
+    AlreadyVerified,
+}
+
+/// What an image must be like to be loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectations<'a> {
+    /// The CPU features there are: [`crate::cpu::host_features`], where the image is going to run.
+    pub features: &'a CpuFeatures,
+    /// The key it was made for, if it must be a certain one.
+    pub key: Option<&'a [u8; 32]>,
+    /// Whether to read all of it.
+    pub integrity: Integrity,
+}
+
+/// What initialisers and `main` get, as a new process has it: `argc`, `argv` and the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Arguments {
+    pub(crate) argc: c_int,
+    pub(crate) argv: *mut *mut c_char,
+    pub(crate) envp: *mut *mut c_char,
+}
+
+impl Arguments {
+    /// Lays the arguments out; `argv[0]` is the first. Like those of a process they stay to its end, and code may change them.
+    pub fn new(arguments: Vec<CString>) -> Arguments {
+        let argc = c_int::try_from(arguments.len()).unwrap_or(c_int::MAX);
+        let mut argv: Vec<*mut c_char> = arguments.into_iter().map(CString::into_raw).collect();
+        argv.push(std::ptr::null_mut());
+        Arguments { argc, argv: argv.leak().as_mut_ptr(), envp: os::environment() }
+    }
+
+    /// No arguments, for images that are no programs.
+    pub fn none() -> Arguments {
+        Arguments::new(Vec::new())
+    }
+}
+
+/// What all states have.
+#[derive(Debug)]
+struct Parts {
+    image: Image<'static>,
+    region: Region,
+    path: PathBuf,
+}
+
+impl Parts {
+    fn header(&self) -> &ImageHeader {
+        self.image.header()
+    }
+
+    fn damaged(&self, source: ImageError) -> LoadError {
+        LoadError::Image { path: self.path.clone(), source }
+    }
+}
+
+/// A checked image in memory. Nothing of it is bound, nothing runs.
+#[derive(Debug)]
+pub struct Mapped(Parts);
+
+impl Mapped {
+    /// Maps a file's image and checks it: identification, versions, header, key, CPU features and, if asked for, every byte.
+    ///
+    /// # Errors
+    /// Each as its [`LoadError`]; then nothing stays mapped.
+    pub fn map(file: &ImageFile, expected: &Expectations<'_>) -> Result<Mapped, LoadError> {
+        let path = file.path();
+        let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
+        let damaged = |source| LoadError::Image { path: path.to_owned(), source };
+        if file.is_empty() {
+            return Err(damaged(ImageError::Truncated { have: 0, need: PAGE }));
+        }
+        let mut region = Region::of_file(file.as_fd(), file.len()).map_err(os("map"))?;
+        let header = checked_header(&region, file.len(), expected, path)?;
+        region.grow(header.mem_len).map_err(os("reserve memory for"))?;
+        lay_out(&mut region, file, &header).map_err(os("map"))?;
+        // SAFETY: R is mapped, nobody writes to it, and `Parts` lets go of the image before the region.
+        let r = unsafe { region.bytes(0..header.r_len()) };
+        let image = Image::parse(r, file.len()).map_err(damaged)?;
+        check_calls(&image).map_err(damaged)?;
+        Ok(Mapped(Parts { image, region, path: path.to_owned() }))
+    }
+
+    /// The image's index.
+    pub fn image(&self) -> &Image<'_> {
+        &self.0.image
+    }
+
+    /// Relocates data and fills the import slots with the resolver's answers.
+    ///
+    /// # Errors
+    /// [`LoadError::Unresolved`] with the names that were not answered; [`LoadError::Image`] if a table is damaged.
+    pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
+        let parts = self.0;
+        let addresses = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
+        // SAFETY: R is mapped as long as `parts`, which `Bound` keeps behind the module.
+        let template = unsafe { parts.region.bytes(span(parts.header().tls_template)) };
+        // SAFETY: the same.
+        let tls = unsafe { tls::Module::new(&parts.image, template) };
+        fill(&parts, &addresses, tls.as_ref()).map_err(|source| parts.damaged(source))?;
+        Ok(Bound { tls, parts })
+    }
+}
+
+fn span(span: larder_format::image::Span) -> std::ops::Range<u64> {
+    span.offset..span.offset + span.len
+}
+
+/// Reads the header and decides whether the image may be used here.
+fn checked_header(
+    region: &Region,
+    file_len: u64,
+    expected: &Expectations<'_>,
+    path: &Path,
+) -> Result<ImageHeader, LoadError> {
+    let damaged = |source| LoadError::Image { path: path.to_owned(), source };
+    // SAFETY: the file is mapped and, by the contract of `ImageFile`, not changed; the slice is gone before the region changes.
+    let file = unsafe { region.bytes(0..file_len) };
+    let header = *Image::parse(file, file_len).map_err(damaged)?.header();
+    if expected.key.is_some_and(|key| *key != header.key) {
+        return Err(LoadError::OtherKey { path: path.to_owned() });
+    }
+    let missing = header.features.without(expected.features);
+    if !missing.is_empty() {
+        return Err(LoadError::MissingFeatures { path: path.to_owned(), names: missing.names().collect() });
+    }
+    if expected.integrity == Integrity::Verify {
+        verify_digest(file).map_err(damaged)?;
+    }
+    Ok(header)
+}
+
+/// Maps code and data over the read-only file.
+fn lay_out(region: &mut Region, file: &ImageFile, header: &ImageHeader) -> std::io::Result<()> {
+    let fd = file.as_fd();
+    let data_end = header.loaded_len().next_multiple_of(PAGE);
+    // SAFETY: nobody refers to bytes of the region.
+    unsafe { region.map_code(fd, header.rx.offset..header.rw.offset) }?;
+    // SAFETY: the same.
+    unsafe { region.map_data(fd, header.rw.offset..data_end) }?;
+    // SAFETY: the same.
+    unsafe { region.map_zeros(data_end..header.mem_len) }?;
+    let tail = data_end - header.loaded_len();
+    // SAFETY: the page was just mapped writable; what the file holds there is not part of the image, and bss begins with zeros.
+    unsafe { region.at(header.loaded_len()).write_bytes(0, tail as usize) };
+    Ok(())
+}
+
+/// Compares the addresses that the loader itself calls with the limits of the code.
+fn check_calls(image: &Image<'_>) -> Result<(), ImageError> {
+    let code = span(image.header().rx);
+    let lost = image.init().iter().chain(image.fini().iter()).find(|offset| !code.contains(offset));
+    match lost {
+        None => Ok(()),
+        Some(offset) => Err(ImageError::Damaged { what: "an initialiser or finaliser lies outside of RX", offset }),
+    }
+}
+
+fn fill(parts: &Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Result<(), ImageError> {
+    let (image, header) = (&parts.image, parts.header());
+    // SAFETY: the image is mapped there, its RW writable, and nobody refers to it yet.
+    let mut words = unsafe { Words::new(parts.region.at(0), header) };
+    relocate::relocate(&mut words, image.relr())?;
+    relocate::fill_slots(&mut words, header.slots_offset, addresses)?;
+    relocate::fill_fixups(&mut words, image.fixups(), addresses)?;
+    let places: Rows<'_, u64> = image.tls_modules();
+    match tls {
+        Some(module) => relocate::fill_tls_modules(&mut words, places, module.number()),
+        None if places.is_empty() => Ok(()),
+        None => {
+            Err(ImageError::Damaged { what: "thread-local words without a block", offset: header.tls_template.offset })
+        }
+    }
+}
+
+/// An image whose data is relocated and whose imports are bound; all of RW is still writable.
+#[derive(Debug)]
+pub struct Bound {
+    tls: Option<tls::Module>,
+    parts: Parts,
+}
+
+impl Bound {
+    /// The image's index.
+    pub fn image(&self) -> &Image<'_> {
+        &self.parts.image
+    }
+
+    /// Takes away the right to write to slots and relocated constants, and makes the image known to the unwinder.
+    ///
+    /// # Errors
+    /// [`LoadError::Os`] if the system refuses.
+    pub fn seal(self) -> Result<Sealed, LoadError> {
+        let Bound { tls, parts } = self;
+        let header = *parts.header();
+        let relro = header.rw.offset..header.rw.offset + header.relro_len;
+        if let Err(source) = parts.region.make_read_only(relro) {
+            return Err(LoadError::Os { path: parts.path, operation: "protect", source });
+        }
+        let base = parts.region.base();
+        let owner = exit::owner(base, &header);
+        let shared = Arc::new(Shared { known: OnceLock::new(), initialised: OnceLock::new(), tls, owner, parts });
+        let weak = Arc::downgrade(&shared);
+        // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
+        let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
+        assert!(shared.known.set(known).is_ok(), "an image is sealed once");
+        Ok(Sealed(shared))
+    }
+}
+
+/// What keeps an image loaded: handles of it, and destructors that threads still have to run.
+/// The order of the fields is the order of the undoing.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    known: OnceLock<unwind::Known>,
+    initialised: OnceLock<()>,
+    tls: Option<tls::Module>,
+    owner: usize,
+    parts: Parts,
+}
+
+impl Shared {
+    /// One more of those who keep the image; `None` if it is going already.
+    ///
+    /// # Safety
+    /// The address is that of a `Weak` which exists during the call.
+    pub(crate) unsafe fn another(address: usize) -> Option<Arc<Shared>> {
+        // SAFETY: the caller's promise; `ManuallyDrop` leaves that `Weak` its count.
+        let weak = ManuallyDrop::new(unsafe { Weak::from_raw(address as *const Shared) });
+        weak.upgrade()
+    }
+
+    fn address(&self, offset: u64) -> *const () {
+        self.parts.region.at(offset).cast_const().cast()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.initialised.get().is_some() {
+            // SAFETY: `initialise`'s contract allows finalisers to run when the image is dropped.
+            unsafe { os::finalise(self.owner) };
+        }
+    }
+}
+
+/// An image that is ready to run: bound, protected, known to the unwinder.
+#[derive(Debug)]
+pub struct Sealed(Arc<Shared>);
+
+impl Sealed {
+    /// The image's index.
+    pub fn image(&self) -> &Image<'_> {
+        &self.0.parts.image
+    }
+
+    /// Runs the initialisers in order. The finalisers are going to run when the image is dropped, or when the process exits.
+    ///
+    /// If an initialiser throws, the exception passes through and the image stays in memory, since the exception may refer to it.
+    ///
+    /// # Errors
+    /// [`LoadError::Os`] if there is no memory left to note the finalisers; then none has run.
+    ///
+    /// # Safety
+    /// The image's code is what the caller wants to run: made by a tool chain that it trusts, from source that it trusts as its own.
+    /// What the imports were bound to has the types that the code takes it to have, and stays valid until the image is gone. Finalisers and
+    /// exit handlers of the image may run on the thread that drops it.
+    pub unsafe fn initialise(self, arguments: &Arguments) -> Result<Loaded, LoadError> {
+        let shared = &self.0;
+        let finalisers = shared.parts.image.fini().iter().map(|offset| {
+            // SAFETY: `check_calls` has checked that it lies in RX; that code is there is the caller's promise.
+            unsafe { std::mem::transmute::<*const (), exit::Destructor0>(shared.address(offset)) }
+        });
+        // SAFETY: they run before the image goes, or at exit; the caller allows it.
+        if !unsafe { exit::finalise_later(finalisers.collect(), shared.owner) } {
+            let source = std::io::ErrorKind::OutOfMemory.into();
+            return Err(LoadError::Os { path: shared.parts.path.clone(), operation: "note finalisers of", source });
+        }
+        // From here on the image may have registered handlers.
+        let _ = shared.initialised.set(());
+        let image = ManuallyDrop::new(self);
+        for offset in image.0.parts.image.init().iter() {
+            type Initialiser = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char);
+            // SAFETY: as for the finalisers.
+            let initialiser = unsafe { std::mem::transmute::<*const (), Initialiser>(image.0.address(offset)) };
+            // SAFETY: the caller's promise.
+            unsafe { initialiser(arguments.argc, arguments.argv, arguments.envp) };
+        }
+        Ok(Loaded(ManuallyDrop::into_inner(image).0))
+    }
+}
+
+/// An image whose functions may be called. Dropping it runs its finalisers and unmaps it, once no thread has destructors of its
+/// thread-local objects left to run.
+#[derive(Debug)]
+pub struct Loaded(Arc<Shared>);
+
+impl Loaded {
+    /// The image's index.
+    pub fn image(&self) -> &Image<'_> {
+        &self.0.parts.image
+    }
+
+    /// The file it was loaded from.
+    pub fn path(&self) -> &Path {
+        &self.0.parts.path
+    }
+
+    /// Address of an export (of the calling thread's variable, for a thread-local one); `None` if there is no export of that name.
+    pub fn symbol(&self, name: impl AsRef<[u8]>) -> Option<Address> {
+        let export = self.image().exports().find(name.as_ref())?;
+        if export.flags & export_flags::TLS != 0 {
+            let module = self.0.tls.as_ref().filter(|_| export.offset < self.image().header().tls_mem_len)?;
+            return Some(module.address(export.offset).cast_const().cast());
+        }
+        (export.offset < self.image().header().mem_len).then(|| self.0.address(export.offset))
+    }
+
+    /// The exported function of that name; `None` if there is none, or if the export is not code.
+    ///
+    /// # Safety
+    /// The function has the type `F`. The pointer is not called after the image is dropped, even if it was copied out of the handle.
+    pub unsafe fn function<F: FnPointer>(&self, name: impl AsRef<[u8]>) -> Option<Function<'_, F>> {
+        let export = self.image().exports().find(name.as_ref())?;
+        let is_code =
+            export.flags & export_flags::FUNCTION != 0 && span(self.image().header().rx).contains(&export.offset);
+        // SAFETY: the type is the caller's promise, and the handle borrows the image.
+        is_code.then(|| unsafe { Function::new(self.0.address(export.offset)) })
+    }
+
+    /// Keeps the image to the end of the process. Its finalisers run at exit.
+    pub fn leak(self) -> &'static Loaded {
+        Box::leak(Box::new(self))
+    }
+}

@@ -1,0 +1,237 @@
+//! Linux: address space, symbols of the process, exit handlers.
+//!
+//! This is the only file that makes executable mappings. [`Region`] owns a range of addresses and keeps two promises: a page is never
+//! writable and executable, and the whole range is given back when the region is dropped.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::ptr::NonNull;
+
+use larder_format::image::PAGE;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::mm::{MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+
+/// What a path turned out to be.
+pub(crate) enum Status {
+    Regular { len: u64 },
+    Other,
+}
+
+/// Opens without waiting (a FIFO would make `open` wait for a writer).
+pub(crate) fn open_for_reading(path: &Path) -> io::Result<(OwnedFd, Status)> {
+    let fd =
+        rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())?;
+    let status = rustix::fs::fstat(&fd)?;
+    let regular = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
+    let len = u64::try_from(status.st_size).unwrap_or(0);
+    Ok((fd, if regular { Status::Regular { len } } else { Status::Other }))
+}
+
+/// An owned range of addresses, whole pages long.
+#[derive(Debug)]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the region is a range of addresses; what is reached through them is guarded by whoever hands them out.
+unsafe impl Send for Region {}
+// SAFETY: as for Send; no method with `&self` changes the region's own fields.
+unsafe impl Sync for Region {}
+
+fn whole_pages(len: u64) -> io::Result<usize> {
+    let len = len.checked_next_multiple_of(PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
+    usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory.into())
+}
+
+impl Region {
+    /// Maps a whole file, read-only and private. The file is not empty.
+    pub(crate) fn of_file(fd: BorrowedFd<'_>, file_len: u64) -> io::Result<Region> {
+        let len = whole_pages(file_len)?;
+        // SAFETY: a new mapping at an address that the system chooses.
+        let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, fd, 0) }?;
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Region { base, len })
+    }
+
+    /// Makes room for `len` bytes, which may move the region; what lies behind the file must be mapped over before it is touched.
+    pub(crate) fn grow(&mut self, len: u64) -> io::Result<()> {
+        let len = whole_pages(len)?;
+        if len <= self.len {
+            return Ok(());
+        }
+        // SAFETY: the range is ours, and `&mut self` says that no address in it has been handed out.
+        let base = unsafe { rustix::mm::mremap(self.base.as_ptr().cast(), self.len, len, MremapFlags::MAYMOVE) }?;
+        self.base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        self.len = len;
+        Ok(())
+    }
+
+    /// Address of the first byte.
+    pub(crate) fn base(&self) -> usize {
+        self.base.as_ptr() as usize
+    }
+
+    /// Address of the byte at `offset`, which must lie in the region.
+    pub(crate) fn at(&self, offset: u64) -> *mut u8 {
+        assert!(offset <= self.len as u64, "offset {offset:#x} lies in the region");
+        self.base.as_ptr().wrapping_add(offset as usize)
+    }
+
+    /// The bytes of `range`.
+    ///
+    /// # Safety
+    /// The range is readable and nothing writes to it for as long as `'a`, nor is the region dropped or moved.
+    pub(crate) unsafe fn bytes<'a>(&self, range: Range<u64>) -> &'a [u8] {
+        assert!(range.start <= range.end && range.end <= self.len as u64, "{range:x?} lies in the region");
+        let start = self.at(range.start);
+        // SAFETY: the range lies in the region; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts(start, (range.end - range.start) as usize) }
+    }
+
+    /// Maps pages of the file as code.
+    ///
+    /// # Safety
+    /// Nobody refers to what lies there now.
+    pub(crate) unsafe fn map_code(&mut self, fd: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
+        // SAFETY: passed on.
+        unsafe { self.map_over(Some(fd), range, ProtFlags::READ | ProtFlags::EXEC, MapFlags::empty()) }
+    }
+
+    /// Maps pages of the file as private data, present at once: relocating is going to touch them anyway, and asking for all in one go
+    /// costs a third less than a fault for each.
+    ///
+    /// # Safety
+    /// Nobody refers to what lies there now.
+    pub(crate) unsafe fn map_data(&mut self, fd: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
+        // SAFETY: passed on.
+        unsafe { self.map_over(Some(fd), range, ProtFlags::READ | ProtFlags::WRITE, MapFlags::POPULATE) }
+    }
+
+    /// Maps zeros.
+    ///
+    /// # Safety
+    /// Nobody refers to what lies there now.
+    pub(crate) unsafe fn map_zeros(&mut self, range: Range<u64>) -> io::Result<()> {
+        // SAFETY: passed on.
+        unsafe { self.map_over(None, range, ProtFlags::READ | ProtFlags::WRITE, MapFlags::empty()) }
+    }
+
+    unsafe fn map_over(
+        &mut self,
+        fd: Option<BorrowedFd<'_>>,
+        range: Range<u64>,
+        protection: ProtFlags,
+        flags: MapFlags,
+    ) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        assert!(range.end <= self.len as u64, "{range:x?} lies in the region");
+        let place = self.at(range.start).cast();
+        let len = (range.end - range.start) as usize;
+        let flags = flags | MapFlags::PRIVATE | MapFlags::FIXED;
+        match fd {
+            // SAFETY: the range is part of our own region, and the caller says that nobody refers to it.
+            Some(fd) => unsafe { rustix::mm::mmap(place, len, protection, flags, fd.as_fd(), range.start) }?,
+            // SAFETY: the same.
+            None => unsafe { rustix::mm::mmap_anonymous(place, len, protection, flags) }?,
+        };
+        Ok(())
+    }
+
+    /// Takes the right to write away.
+    pub(crate) fn make_read_only(&self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        assert!(range.end <= self.len as u64, "{range:x?} lies in the region");
+        let place = self.at(range.start).cast();
+        // SAFETY: the range is part of our own region; who writes to it later gets a fault, not undefined behaviour.
+        unsafe { rustix::mm::mprotect(place, (range.end - range.start) as usize, MprotectFlags::READ) }?;
+        Ok(())
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: the range is ours, and whoever was given an address in it has promised to be done with it.
+        let done = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
+        debug_assert!(done.is_ok(), "munmap of an own range: {done:?}");
+    }
+}
+
+/// The process's symbol of that name, in the order in which the dynamic linker searches.
+pub(crate) fn process_symbol(name: &CStr) -> Option<NonNull<c_void>> {
+    // SAFETY: the name ends in NUL.
+    NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
+}
+
+/// What another object defines by that name, behind the one this code is part of.
+pub(crate) fn next_symbol(name: &CStr) -> Option<NonNull<c_void>> {
+    // SAFETY: the name ends in NUL.
+    NonNull::new(unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) })
+}
+
+/// A library that stays loaded to the end of the process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Library(NonNull<c_void>);
+
+// SAFETY: the handle is a number to the dynamic linker, which takes its own locks.
+unsafe impl Send for Library {}
+// SAFETY: the same.
+unsafe impl Sync for Library {}
+
+impl Library {
+    /// Loads it, or finds it loaded. Its symbols become part of the process's, as those of a program's own libraries are.
+    ///
+    /// # Safety
+    /// The library is one of the system's, whose initialisers any program may run.
+    pub(crate) unsafe fn open(name: &CStr) -> Option<Library> {
+        // SAFETY: the name ends in NUL; initialisers are the caller's promise.
+        NonNull::new(unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) }).map(Library)
+    }
+
+    /// Its symbol of that name, or one of the libraries it needs.
+    pub(crate) fn symbol(self, name: &CStr) -> Option<NonNull<c_void>> {
+        // SAFETY: the handle is never closed, the name ends in NUL.
+        NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
+    }
+}
+
+/// A handler of the C library's exit list.
+pub(crate) type ExitHandler = unsafe extern "C-unwind" fn(*mut c_void);
+
+unsafe extern "C" {
+    fn __cxa_atexit(handler: ExitHandler, argument: *mut c_void, owner: *mut c_void) -> c_int;
+    fn __cxa_finalize(owner: *mut c_void);
+    static mut environ: *mut *mut libc::c_char;
+}
+
+/// Has `handler(argument)` called when the owner is finalised or the process exits, whichever comes first, after all that are
+/// registered later.
+///
+/// # Safety
+/// The handler may be called with the argument, on any thread, until then.
+pub(crate) unsafe fn at_exit(handler: ExitHandler, argument: *mut c_void, owner: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { __cxa_atexit(handler, argument, owner as *mut c_void) == 0 }
+}
+
+/// Calls what is registered for the owner, last first, each once.
+///
+/// # Safety
+/// Those handlers may be called now.
+pub(crate) unsafe fn finalise(owner: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { __cxa_finalize(owner as *mut c_void) }
+}
+
+/// The environment as initialisers and `main` get it.
+pub(crate) fn environment() -> *mut *mut libc::c_char {
+    // SAFETY: reading the pointer; whoever changes the environment from another thread breaks that function's own contract.
+    unsafe { environ }
+}

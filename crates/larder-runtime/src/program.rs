@@ -1,0 +1,43 @@
+//! Runs an image as a program: what `main` may expect of the process around it.
+//!
+//! A Rust program has changed its process before its own `main` begins, and a program that is run inside of it would notice:
+//! SIGPIPE is ignored, and handlers for SIGSEGV and SIGBUS run on a stack of their own. [`restore_signal_defaults`] takes that back.
+//! What it can't know is whether SIGPIPE was ignored by whoever started the process; a command whose `main` is C's
+//! (`#![no_main]`) never loses that, and needs none of this.
+//!
+//! An exception that `main` lets through must end the process as it would natively: `std::terminate`, SIGABRT. The unwinder decides so
+//! when it finds no handler up to the outermost frame; so `main` is called by a frame that says it is the outermost.
+
+use crate::load::{Arguments, Loaded};
+use std::ffi::{c_char, c_int};
+
+#[cfg(target_arch = "x86_64")]
+#[path = "program/x86_64.rs"]
+mod outermost;
+
+/// `int main(int, char **, char **)`.
+pub(crate) type Main = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
+
+/// Calls the image's `main` and answers its value; `None` if the image exports no function of that name. The caller passes the value to
+/// the C library's `exit`, which runs exit handlers and writes out what stdio holds back; the image must still be loaded then
+/// ([`Loaded::leak`]).
+///
+/// # Safety
+/// As for [`Sealed::initialise`](crate::Sealed::initialise); and the export `main` has C's type.
+pub unsafe fn run_main(image: &Loaded, arguments: &Arguments) -> Option<i32> {
+    // SAFETY: the caller's promise.
+    let main = unsafe { image.function::<Main>("main") }?;
+    // SAFETY: the caller's promise.
+    Some(unsafe { outermost::call(*main, arguments.argc, arguments.argv, arguments.envp) })
+}
+
+/// Takes back what Rust's standard library has changed for signals: see the [module](self).
+pub fn restore_signal_defaults() {
+    for signal in [libc::SIGPIPE, libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: the default action replaces one of Rust's own.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+    // SAFETY: no handler is left that would run on the alternative stack.
+    unsafe { libc::sigaltstack(&raw const none, std::ptr::null_mut()) };
+}

@@ -1,0 +1,160 @@
+//! Where the addresses of imports come from.
+//!
+//! A resolver is asked once for every import, in the order of the names. What the host hands in comes first in a [`Chain`]; the
+//! process's own symbols are asked only if the host puts [`ProcessSymbols`] into it. The runtime's built-in imports are answered
+//! before any resolver, since generated code and runtime share them by the ABI version.
+
+use crate::error::LoadError;
+use crate::relocate::import_name;
+use crate::tls;
+use larder_format::image::{Image, ImageError, TLS_GET_ADDR, import_flags};
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::path::Path;
+
+mod process;
+
+pub use process::ProcessSymbols;
+
+/// An address in this process.
+pub type Address = *const ();
+
+/// Unresolved names that an error lists; of the others it tells the number.
+const NAMES_LISTED_MAX: usize = 32;
+
+/// An import that asks for its address.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The symbol's name.
+    pub name: &'a CStr,
+    /// [`larder_format::image::gnu_hash`] of the name (as the image says; a damaged one may lie).
+    pub hash: u32,
+    /// Being bound to nothing is allowed.
+    pub weak: bool,
+    /// It is called somewhere.
+    pub function: bool,
+}
+
+/// Answers imports.
+pub trait Resolve {
+    /// The address of that name, or `None` if it is not known here.
+    fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address>;
+}
+
+impl<F: Fn(&Wanted<'_>) -> Option<Address>> Resolve for F {
+    fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
+        self(wanted)
+    }
+}
+
+/// Asks one resolver after another; the first answer counts.
+pub struct Chain<'a>(pub &'a [&'a dyn Resolve]);
+
+impl Resolve for Chain<'_> {
+    fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
+        self.0.iter().find_map(|resolver| resolver.resolve(wanted))
+    }
+}
+
+/// Names and addresses that the host hands in.
+#[derive(Debug, Default)]
+pub struct Names(HashMap<CString, usize>);
+
+impl Names {
+    /// No names.
+    pub fn new() -> Names {
+        Names::default()
+    }
+
+    /// Adds a name, or gives it another address. `false` if it contains a NUL: then no import can have it, and nothing is added.
+    pub fn insert(&mut self, name: impl Into<Vec<u8>>, address: Address) -> bool {
+        let name = CString::new(name).ok();
+        name.map(|name| self.0.insert(name, address as usize)).is_some()
+    }
+}
+
+impl<N: Into<Vec<u8>>> FromIterator<(N, Address)> for Names {
+    fn from_iter<I: IntoIterator<Item = (N, Address)>>(pairs: I) -> Names {
+        let mut names = Names::new();
+        for (name, address) in pairs {
+            names.insert(name, address);
+        }
+        names
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
+        self.0.get(wanted.name).map(|&address| address as Address)
+    }
+}
+
+/// The addresses of all imports, in their order; null for weak names that nobody knows.
+pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &Path) -> Result<Vec<usize>, LoadError> {
+    let mut addresses = Vec::with_capacity(image.imports().len());
+    let mut unresolved = Vec::new();
+    for import in image.imports().iter() {
+        let name = import_name(image, &import).map_err(|source| damaged(path, source))?;
+        let wanted = Wanted {
+            name,
+            hash: import.hash,
+            weak: import.flags & import_flags::WEAK != 0,
+            function: import.flags & import_flags::FUNCTION != 0,
+        };
+        let address = built_in(name).or_else(|| resolver.resolve(&wanted));
+        if address.is_none() && !wanted.weak {
+            unresolved.push(name);
+        }
+        addresses.push(address.map_or(0, |address| address as usize));
+    }
+    if unresolved.is_empty() { Ok(addresses) } else { Err(unresolved_names(path, &unresolved)) }
+}
+
+fn damaged(path: &Path, source: ImageError) -> LoadError {
+    LoadError::Image { path: path.to_owned(), source }
+}
+
+fn unresolved_names(path: &Path, names: &[&CStr]) -> LoadError {
+    let listed = names.iter().take(NAMES_LISTED_MAX).map(|name| name.to_string_lossy().into_owned()).collect();
+    let more_count = names.len().saturating_sub(NAMES_LISTED_MAX);
+    LoadError::Unresolved { path: path.to_owned(), names: listed, more_count }
+}
+
+/// What generated code asks of the runtime itself.
+fn built_in(name: &CStr) -> Option<Address> {
+    (name.to_bytes() == TLS_GET_ADDR.as_bytes()).then_some(tls::get_addr as *const () as Address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(name: &CStr) -> Wanted<'_> {
+        Wanted { name, hash: 0, weak: false, function: true }
+    }
+
+    #[test]
+    fn the_first_of_a_chain_that_knows_a_name_answers() {
+        let names: Names = [("a", 1 as Address), ("b", 2 as Address)].into_iter().collect();
+        let everything = |_: &Wanted<'_>| Some(9 as Address);
+        let chain = Chain(&[&names, &everything]);
+        for (name, address) in [(c"a", 1), (c"b", 2), (c"c", 9)] {
+            assert_eq!(chain.resolve(&wanted(name)), Some(address as Address), "{name:?}");
+        }
+        assert_eq!(names.resolve(&wanted(c"c")), None);
+    }
+
+    #[test]
+    fn a_name_with_nul_is_refused() {
+        assert!(!Names::new().insert("a\0b", 1 as Address));
+    }
+
+    #[test]
+    fn the_process_is_asked_for_libc_and_then_libm() {
+        for name in [c"malloc", c"cos"] {
+            assert!(ProcessSymbols.resolve(&wanted(name)).is_some(), "{name:?}");
+        }
+        let unknown = wanted(c"larder_knows_no_such_name");
+        assert_eq!(ProcessSymbols.resolve(&unknown), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! The symbols of the process, as a program that was linked in the usual way would see them.
+//!
+//! The dynamic linker is asked first. Three things it can't answer:
+//! - Names that the C library's *static* part defines (`atexit` and others): [`crate::exit`] has them, and `__cxa_thread_atexit` too,
+//!   because an image must stay as long as a thread has destructors of it to run.
+//! - Names of libm and the C++ runtime when nothing has loaded those libraries yet. They are loaded when the first strong name
+//!   is missing, in the order of their price, and stay.
+//! - Thread-local variables of other objects: the linker refuses them when the image is made.
+//!
+//! One `dlsym` takes about 60 ns where the process has few libraries, so nothing cleverer is done.
+
+use super::{Address, Resolve, Wanted};
+use crate::{exit, os};
+use std::ffi::CStr;
+use std::sync::OnceLock;
+
+/// Libraries that programs expect without asking, with what has been found of them. Their order is the order of search.
+static LIBRARIES: [(&CStr, OnceLock<Option<os::Library>>); 3] =
+    [(c"libm.so.6", OnceLock::new()), (c"libgcc_s.so.1", OnceLock::new()), (c"libstdc++.so.6", OnceLock::new())];
+
+/// Resolves names to the symbols of this process. Opt-in: an image that is bound without it sees nothing of the process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessSymbols;
+
+impl Resolve for ProcessSymbols {
+    fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
+        exit::override_of(wanted.name)
+            .or_else(|| os::process_symbol(wanted.name).map(|address| address.as_ptr() as Address))
+            .or_else(|| exit::missing_from_libc(wanted.name))
+            .or_else(|| if wanted.weak { None } else { from_libraries(wanted.name) })
+    }
+}
+
+fn from_libraries(name: &CStr) -> Option<Address> {
+    LIBRARIES.iter().find_map(|(library, opened)| {
+        // SAFETY: these libraries are part of the system's C and C++ environment.
+        let handle = opened.get_or_init(|| unsafe { os::Library::open(library) });
+        handle.and_then(|library| library.symbol(name)).map(|address| address.as_ptr() as Address)
+    })
+}
