@@ -26,7 +26,7 @@ mod request;
 pub use reply::{
     Diagnostic, Done, FailureKind, Failed, Object, Phase, PhaseTime, Progress, Reply, Severity, WorkerVersion,
 };
-pub use request::{OptLevel, Request};
+pub use request::{OptLevel, Request, UnknownLevel};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -24,16 +24,38 @@ pub enum OptLevel {
     Oz,
 }
 
+/// Not the letter of a level.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown optimisation level \"{0}\"; there are 0, 1, 2, 3, s and z")]
+pub struct UnknownLevel(pub String);
+
+impl std::str::FromStr for OptLevel {
+    type Err = UnknownLevel;
+
+    /// The level of the letter behind `-O`.
+    fn from_str(letter: &str) -> Result<Self, UnknownLevel> {
+        Ok(match letter {
+            "0" => OptLevel::O0,
+            "1" => OptLevel::O1,
+            "2" => OptLevel::O2,
+            "3" => OptLevel::O3,
+            "s" => OptLevel::Os,
+            "z" => OptLevel::Oz,
+            _ => return Err(UnknownLevel(letter.to_owned())),
+        })
+    }
+}
+
 /// A request to compile one module, whose bytes follow in a frame of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// What diagnostics call the module.
     pub name: String,
-    /// Level of the code generator and, without `pipeline`, of the optimiser.
+    /// Level of the code generator and, without `passes`, of the optimiser.
     pub level: OptLevel,
     /// What the optimiser does instead, in LLVM's textual form ("function(sroa,instcombine)").
-    pub pipeline: Option<String>,
+    pub passes: Option<String>,
     /// CPU features that code may use beyond the baseline, by LLVM's names, without `+`. A function with a
     /// `target-cpu` or `target-features` attribute keeps its own.
     pub features: Vec<String>,
@@ -69,7 +91,7 @@ pub(super) mod tests {
         Request {
             name: "prog.bc".to_owned(),
             level: OptLevel::Oz,
-            pipeline: Some("function(sroa)".to_owned()),
+            passes: Some("function(sroa)".to_owned()),
             features: vec!["avx2".to_owned()],
             thread_count: 2,
             memory_max: Some(1 << 30),
@@ -82,6 +104,12 @@ pub(super) mod tests {
         let (kind, payload, rest) = split_frame(&frame).expect("a frame");
         assert_eq!((kind, rest), (FrameKind::Request, &[][..]));
         assert_eq!(Request::decode(payload), Ok(sample()));
+    }
+
+    #[test]
+    fn levels_are_letters() {
+        assert_eq!("s".parse(), Ok(OptLevel::Os));
+        assert_eq!("4".parse::<OptLevel>(), Err(UnknownLevel("4".to_owned())));
     }
 
     #[test]

@@ -1,0 +1,127 @@
+// The border between Rust and LLVM's C++ API.
+//
+// LLVM's C API lacks what is needed here: a module's preparation for position independence, the pass pipeline in two halves,
+// lazy loading of one partition, the features of each function. So the border is drawn around whole steps, in the order in
+// which `src/compile.rs` takes them, and no LLVM type crosses it.
+//
+// Rules of the border: bytes are borrowed for the call, unless a comment says otherwise; nothing throws; a step that fails
+// has told the sink why, and answers with the kind of failure.
+
+#ifndef LARDER_LLVM_H
+#define LARDER_LLVM_H
+
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+// Bytes of somebody else. `data` may be null when `len` is 0.
+struct LarderBytes {
+  const uint8_t *data;
+  size_t len;
+};
+
+// What became of a step. The numbers are those of `Status` in `src/ffi.rs`.
+enum LarderStatus : uint32_t {
+  LARDER_OK = 0,
+  // The module is no valid IR, or its inline assembly is none.
+  LARDER_MALFORMED = 1,
+  // Valid, but nothing that an image can hold.
+  LARDER_UNSUPPORTED = 2,
+  // The request doesn't make sense: a pass pipeline that LLVM can't read.
+  LARDER_BAD_REQUEST = 3,
+  // Failed in a way that LLVM reports, and that isn't the module's fault.
+  LARDER_FAILED = 4,
+};
+
+// Where diagnostics and progress go. Called on the thread that called the step. `line` and `column` start at 1; 0 is unknown.
+struct LarderSink {
+  void *context;
+  void (*diagnostic)(void *context, uint32_t severity, LarderBytes message,
+                     LarderBytes file, uint32_t line, uint32_t column);
+  void (*progress)(void *context, uint32_t done, uint32_t total);
+};
+
+// Everything of a request that reaches generated code. Outlives the module it is given to.
+struct LarderSettings {
+  // 0 to 3: -O0 to -O3; 4: -Os; 5: -Oz.
+  uint32_t level;
+  // LLVM's textual pass pipeline; empty: the level's own.
+  LarderBytes pipeline;
+  // LLVM's feature string, "+avx2,+fma"; empty: the baseline.
+  LarderBytes features;
+};
+
+// Receives bytes whose owner is the callee, for the time of the call.
+typedef void (*LarderReceive)(void *context, LarderBytes bytes);
+
+// A module with its context.
+struct LarderModule;
+// The parts of a module, as bitcode, and who owns what.
+struct LarderPartitions;
+
+// --- process.cpp: once per process, before anything else ---
+
+// Registers the target, and who is told that LLVM gives up. `fatal` must not return; it may be called on any thread, and for
+// `out_of_memory` it must not allocate.
+void larder_start(void (*fatal)(bool out_of_memory, LarderBytes message));
+// "22.1.8", with a static life.
+LarderBytes larder_llvm_version(void);
+// A function inside libLLVM, for whoever looks for its file.
+const void *larder_llvm_address(void);
+
+// --- read.cpp ---
+
+// Reads bitcode or text; null when it is neither. `input` has to outlive the module. `name` stands in diagnostics only.
+LarderModule *larder_read(LarderBytes input, LarderBytes name,
+                          const LarderSettings *settings, LarderSink sink);
+LarderStatus larder_verify(LarderModule *module);
+void larder_module_free(LarderModule *module);
+
+// --- prepare.cpp ---
+
+// Makes the module fit for an image: target, position independence, thread-local storage, features.
+LarderStatus larder_prepare(LarderModule *module);
+
+// --- optimise.cpp ---
+
+// The whole pipeline, or its first half if `first_half`: what looks at the module as a whole. The other half then runs on
+// each partition.
+LarderStatus larder_optimise(LarderModule *module, bool first_half);
+// Number of instructions: what the number of partitions depends on.
+uint64_t larder_instruction_count(const LarderModule *module);
+
+// --- features.cpp ---
+
+// Calls `receive` with each feature name of the instruction set: `kind` 0 for those that every defined function has, 1 for
+// those that only some have, 2 for those that the settings ask for, expanded.
+void larder_features(const LarderModule *module, void *context,
+                     void (*receive)(void *context, uint32_t kind,
+                                     LarderBytes name));
+
+// --- partition.cpp ---
+
+// Whether the module can be generated in parts at all.
+bool larder_can_split(const LarderModule *module);
+// Splits into `count` parts or fewer. The module is left as it was written, with names and linkage changed.
+LarderPartitions *larder_split(LarderModule *module, uint32_t count);
+uint32_t larder_partition_count(const LarderPartitions *partitions);
+// Instructions of one part, so that the longest can be started first.
+uint64_t larder_partition_size(const LarderPartitions *partitions,
+                               uint32_t index);
+void larder_partitions_free(LarderPartitions *partitions);
+
+// --- generate.cpp ---
+
+// The object of a module that wasn't split.
+LarderStatus larder_generate(LarderModule *module, void *context,
+                             LarderReceive receive);
+// Optimises (second half of the pipeline) and generates one part; any number of threads at a time.
+LarderStatus larder_generate_partition(const LarderPartitions *partitions,
+                                       uint32_t index,
+                                       const LarderSettings *settings,
+                                       LarderSink sink, void *context,
+                                       LarderReceive receive);
+}
+
+#endif

@@ -1,0 +1,80 @@
+// What the steps share behind the border.
+
+#ifndef LARDER_MODULE_H
+#define LARDER_MODULE_H
+
+#include "larder_llvm.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/OptimizationLevel.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llvm {
+class SMDiagnostic;
+}
+
+struct LarderModule {
+  LarderSink sink;
+  LarderSettings settings;
+  // Digest of the input; keeps names that were local apart from those of other modules.
+  uint64_t digest;
+  // Declared before the module: it has to go last.
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+  // From `larder_prepare` on.
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+
+// Owners stand in module order, so that they mean the same values after the bitcode was read again.
+struct LarderPartitions {
+  llvm::SmallVector<char, 0> bitcode;
+  uint32_t count;
+  std::vector<uint32_t> functions, variables, aliases, ifuncs;
+  std::vector<uint64_t> sizes;
+};
+
+namespace larder {
+
+// Owner of what every partition has that uses it.
+constexpr uint32_t EVERYWHERE = UINT32_MAX;
+
+inline llvm::StringRef text(LarderBytes bytes) {
+  return {reinterpret_cast<const char *>(bytes.data), bytes.len};
+}
+inline LarderBytes bytes(llvm::StringRef text) {
+  return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
+}
+
+// Severities, as in `ffi.rs`.
+enum Severity : uint32_t { ERROR = 0, WARNING = 1, REMARK = 2, NOTE = 3 };
+
+// Tells the sink something that has no place.
+void report(const LarderSink &sink, Severity severity, llvm::StringRef message);
+void report(const LarderSink &sink, const llvm::SMDiagnostic &diagnostic);
+// A context whose diagnostics go to the sink.
+std::unique_ptr<llvm::LLVMContext> new_context(const LarderSink &sink);
+// Whether an error was diagnosed in that context.
+bool has_errors(const llvm::LLVMContext &context);
+
+std::unique_ptr<llvm::TargetMachine>
+new_machine(const llvm::Module &module, const LarderSettings &settings);
+llvm::OptimizationLevel level(const LarderSettings &settings);
+// Externals are reached through the import slots: no call stub, no copy relocation.
+void bind_externals(llvm::Module &module);
+// The part of the pipeline that a partition still needs.
+LarderStatus finish_optimising(llvm::Module &module,
+                               llvm::TargetMachine &machine,
+                               const LarderSettings &settings);
+// Takes away all that belongs to other partitions.
+llvm::Error keep_partition(llvm::Module &module,
+                           const LarderPartitions &partitions, uint32_t index);
+
+} // namespace larder
+
+#endif

@@ -1,0 +1,145 @@
+// The pass pipeline, as `opt -O2` runs it, in one piece or in two.
+//
+// The first half (simplification: inlining, interprocedural constants, dead arguments) needs the whole module. The second
+// (vectorising, unrolling, late clean-ups) looks at one function at a time, so it runs on each partition. Both halves are
+// LLVM's own functions, and one after the other they are what `default<O2>` is, so splitting costs little quality.
+
+#include "module.h"
+
+#include "llvm/IR/PassInstrumentation.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Transforms/IPO/Annotation2Metadata.h"
+#include "llvm/Transforms/IPO/ForceFunctionAttrs.h"
+#include "llvm/Transforms/IPO/MemProfContextDisambiguation.h"
+#include "llvm/Transforms/Scalar/AnnotationRemarks.h"
+
+using namespace llvm;
+using namespace larder;
+
+namespace {
+
+// Analyses and the builder of one run. The order of the members is the order that their references need.
+struct Run {
+  PassInstrumentationCallbacks callbacks;
+  PassBuilder builder;
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager components;
+  ModuleAnalysisManager modules;
+
+  explicit Run(TargetMachine &machine)
+      : builder(&machine, tuning(), std::nullopt, &callbacks) {}
+
+  // What `opt` sets apart from the defaults.
+  static PipelineTuningOptions tuning() {
+    PipelineTuningOptions options;
+    options.SLPVectorization = true;
+    return options;
+  }
+
+  void operator()(ModulePassManager &passes, Module &module) {
+    modules.registerPass([&] { return PassInstrumentationAnalysis(&callbacks); });
+    functions.registerPass([&] { return PassInstrumentationAnalysis(&callbacks); });
+    builder.registerModuleAnalyses(modules);
+    builder.registerCGSCCAnalyses(components);
+    builder.registerFunctionAnalyses(functions);
+    builder.registerLoopAnalyses(loops);
+    builder.crossRegisterProxies(loops, functions, components, modules);
+    passes.run(module, modules);
+  }
+};
+
+} // namespace
+
+OptimizationLevel larder::level(const LarderSettings &settings) {
+  static const OptimizationLevel LEVELS[] = {
+      OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2,
+      OptimizationLevel::O3, OptimizationLevel::Os, OptimizationLevel::Oz};
+  return LEVELS[settings.level];
+}
+
+// PassBuilder's `buildPerModuleDefaultPipeline` up to its `buildModuleOptimizationPipeline`.
+static ModulePassManager first_half(PassBuilder &builder,
+                                    OptimizationLevel level) {
+  ModulePassManager passes;
+  passes.addPass(MemProfRemoveInfo());
+  passes.addPass(Annotation2MetadataPass());
+  passes.addPass(ForceFunctionAttrsPass());
+  passes.addPass(builder.buildModuleSimplificationPipeline(
+      level, ThinOrFullLTOPhase::None));
+  return passes;
+}
+
+// And the rest of it.
+static ModulePassManager second_half(PassBuilder &builder,
+                                     OptimizationLevel level) {
+  ModulePassManager passes = builder.buildModuleOptimizationPipeline(
+      level, ThinOrFullLTOPhase::None);
+  passes.addPass(createModuleToFunctionPassAdaptor(AnnotationRemarksPass()));
+  return passes;
+}
+
+static LarderStatus parse(Run &run, const LarderModule &self,
+                          ModulePassManager &passes) {
+  if (Error error = run.builder.parsePassPipeline(passes, text(self.settings.pipeline))) {
+    report(self.sink, larder::ERROR, toString(std::move(error)));
+    return LARDER_BAD_REQUEST;
+  }
+  return LARDER_OK;
+}
+
+// Tells how far the walk over the call graph is, which is where nearly all the time goes: a function whose attributes were
+// deduced for the last time is done.
+static void watch(Run &run, const LarderModule &self) {
+  uint32_t total = 0;
+  for (const Function &function : *self.module)
+    total += !function.isDeclaration();
+  run.callbacks.registerAfterPassCallback(
+      [&self, total, done = 0u](StringRef pass, Any,
+                                const PreservedAnalyses &) mutable {
+        if (pass == "CoroSplitPass" && done < total)
+          self.sink.progress(self.sink.context, ++done, total);
+      });
+}
+
+static bool has_pipeline(const LarderSettings &settings) {
+  return settings.pipeline.len != 0;
+}
+
+LarderStatus larder_optimise(LarderModule *self, bool first_half_only) {
+  Run run(*self->machine);
+  ModulePassManager passes;
+  OptimizationLevel level = larder::level(self->settings);
+  if (has_pipeline(self->settings)) {
+    if (LarderStatus status = parse(run, *self, passes); status != LARDER_OK)
+      return status;
+  } else if (level == OptimizationLevel::O0) {
+    passes = run.builder.buildO0DefaultPipeline(level);
+  } else {
+    passes = first_half(run.builder, level);
+    if (!first_half_only)
+      passes.addPass(second_half(run.builder, level));
+  }
+  watch(run, *self);
+  run(passes, *self->module);
+  return has_errors(*self->context) ? LARDER_MALFORMED : LARDER_OK;
+}
+
+LarderStatus larder::finish_optimising(Module &module, TargetMachine &machine,
+                                       const LarderSettings &settings) {
+  OptimizationLevel level = larder::level(settings);
+  if (has_pipeline(settings) || level == OptimizationLevel::O0)
+    return LARDER_OK;
+  Run run(machine);
+  ModulePassManager passes = second_half(run.builder, level);
+  run(passes, module);
+  return has_errors(module.getContext()) ? LARDER_MALFORMED : LARDER_OK;
+}
+
+uint64_t larder_instruction_count(const LarderModule *self) {
+  uint64_t count = 0;
+  for (const Function &function : *self->module)
+    count += function.getInstructionCount();
+  return count;
+}

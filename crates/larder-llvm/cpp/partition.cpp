@@ -1,0 +1,445 @@
+// Splits a module for generation in parallel, and keeps one part of it.
+//
+// The module is written as bitcode once. Each part then reads it lazily in a context of its own, takes the bodies it owns and
+// leaves the rest as declarations, so that parts share nothing and the expensive work has no serial step before it.
+//
+// Who owns what depends on the module alone:
+//   - Functions go by module order, in runs of about equal length: neighbours in the source call each other.
+//   - What can't be told apart from its object file moves as one cluster: members of a COMDAT, an alias and its aliasee, an
+//     ifunc and its resolver, a block address and who takes it, a constructor list and its keys, `!associated`.
+//   - A variable goes where its first user is. Constants that the linker merges anyway (strings) are copied instead.
+// What was local and is used by another part becomes hidden, under a name that no other module has.
+//
+// Modules with something that speaks of labels or tables of one assembly (module asm, stack maps, garbage collection, frame
+// escapes) aren't split.
+
+#include "module.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DebugInfoMetadata.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/Intrinsics.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
+
+using namespace llvm;
+using namespace larder;
+
+namespace {
+
+// Lists for the optimiser and the linker; what stands in them isn't used by them.
+bool is_used_list(const GlobalValue &value) {
+  return value.getName() == "llvm.used" || value.getName() == "llvm.compiler.used";
+}
+
+// Calls `visit` with each function, variable or alias that uses `value`, itself or through constants.
+void each_user(const Value &value, function_ref<void(const GlobalValue &)> visit) {
+  SmallVector<const User *> pending(value.users());
+  SmallPtrSet<const User *, 8> seen;
+  while (!pending.empty()) {
+    const User *user = pending.pop_back_val();
+    if (const auto *instruction = dyn_cast<Instruction>(user))
+      visit(*instruction->getFunction());
+    else if (const auto *global = dyn_cast<GlobalValue>(user)) {
+      if (!is_used_list(*global))
+        visit(*global);
+    } else if (seen.insert(user).second)
+      append_range(pending, user->users());
+  }
+}
+
+// Calls `visit` with each variable that stands in a constant.
+void each_variable(const Constant &constant,
+                   function_ref<void(const GlobalVariable &)> visit) {
+  SmallVector<const Value *> pending{&constant};
+  SmallPtrSet<const Value *, 8> seen;
+  while (!pending.empty()) {
+    const Value *value = pending.pop_back_val();
+    if (const auto *variable = dyn_cast<GlobalVariable>(value))
+      visit(*variable);
+    else if (isa<Constant>(value) && !isa<GlobalValue>(value) && seen.insert(value).second)
+      append_range(pending, cast<Constant>(value)->operand_values());
+  }
+}
+
+// Sets of values that have to share an object file.
+class Clusters {
+  EquivalenceClasses<const GlobalValue *> classes;
+
+  void join(const GlobalValue *one, const Value *other) {
+    if (const auto *global = dyn_cast_or_null<GlobalValue>(other))
+      classes.unionSets(one, global);
+  }
+
+  void join_comdats(const Module &module) {
+    DenseMap<const Comdat *, const GlobalValue *> first;
+    for (const GlobalObject &object : module.global_objects())
+      if (const Comdat *comdat = object.getComdat())
+        join(&object, first.try_emplace(comdat, &object).first->second);
+  }
+
+  void join_block_addresses(const Function &function) {
+    for (const BasicBlock &block : function)
+      if (const BlockAddress *address = BlockAddress::lookup(&block))
+        each_user(*address, [&](const GlobalValue &user) { join(&user, &function); });
+  }
+
+  void join_associated(const GlobalObject &object) {
+    if (const MDNode *node = object.getMetadata(LLVMContext::MD_associated))
+      if (const auto *value = dyn_cast_or_null<ValueAsMetadata>(node->getOperand(0).get()))
+        join(&object, value->getValue()->stripPointerCasts());
+  }
+
+  // A constructor whose key is elsewhere is taken for a duplicate and dropped.
+  void join_keys(const GlobalVariable *list) {
+    if (!list || !list->hasInitializer())
+      return;
+    const auto *entries = dyn_cast<ConstantArray>(list->getInitializer());
+    if (!entries)
+      return;
+    for (const Use &entry : entries->operands())
+      if (const auto *fields = dyn_cast<ConstantStruct>(entry))
+        if (fields->getNumOperands() == 3)
+          join(list, fields->getOperand(2)->stripPointerCasts());
+  }
+
+public:
+  explicit Clusters(const Module &module) {
+    join_comdats(module);
+    for (const GlobalAlias &alias : module.aliases())
+      join(&alias, alias.getAliaseeObject());
+    for (const GlobalIFunc &ifunc : module.ifuncs())
+      join(&ifunc, ifunc.getResolverFunction());
+    for (const Function &function : module)
+      join_block_addresses(function);
+    for (const GlobalObject &object : module.global_objects())
+      join_associated(object);
+    join_keys(module.getNamedGlobal("llvm.global_ctors"));
+    join_keys(module.getNamedGlobal("llvm.global_dtors"));
+  }
+
+  const GlobalValue *leader(const GlobalValue &value) const {
+    auto found = classes.findLeader(&value);
+    return found == classes.member_end() ? &value : *found;
+  }
+};
+
+// Whether the linker merges equal ones, so that a copy in each part costs nothing.
+bool is_mergeable(const GlobalVariable &variable) {
+  if (!variable.isConstant() || !variable.hasLocalLinkage() ||
+      !variable.hasGlobalUnnamedAddr() || !variable.hasInitializer() ||
+      variable.hasSection() || variable.hasComdat() ||
+      variable.hasMetadata(LLVMContext::MD_associated))
+    return false;
+  const auto *data = dyn_cast<ConstantDataSequential>(variable.getInitializer());
+  return data && data->isCString();
+}
+
+class Splitter {
+  Module &module;
+  const std::string suffix;
+  const Clusters clusters;
+  LarderPartitions &result;
+  DenseMap<const GlobalValue *, uint32_t> owners;
+  DenseMap<const GlobalValue *, uint64_t> sizes;
+  unsigned unnamed = 0;
+
+public:
+  Splitter(Module &module, uint64_t digest, LarderPartitions &result)
+      : module(module), suffix((".llvm." + Twine(utohexstr(digest, true, 16))).str()),
+        clusters(module), result(result) {}
+
+  void run(uint32_t count) {
+    drop_available_externally();
+    own_functions(count);
+    own_variables();
+    for (GlobalValue &value : module.global_values())
+      share(value);
+    record();
+    raw_svector_ostream stream(result.bitcode);
+    WriteBitcodeToFile(module, stream);
+  }
+
+private:
+  // Bodies that were there for inlining only; inlining is over.
+  void drop_available_externally() {
+    for (Function &function : module)
+      if (function.hasAvailableExternallyLinkage())
+        function.deleteBody();
+    for (GlobalVariable &variable : module.globals())
+      if (variable.hasAvailableExternallyLinkage()) {
+        variable.setInitializer(nullptr);
+        variable.setLinkage(GlobalValue::ExternalLinkage);
+      }
+  }
+
+  void own_functions(uint32_t count) {
+    uint64_t total = 0;
+    for (const Function &function : module) {
+      uint64_t size = function.getInstructionCount();
+      sizes[clusters.leader(function)] += size;
+      total += size;
+    }
+    const uint64_t share = total / count + 1;
+    result.sizes.assign(1, 0);
+    for (const Function &function : module)
+      if (!function.isDeclaration())
+        own_cluster(function, share);
+    result.count = result.sizes.size();
+  }
+
+  void own_cluster(const GlobalValue &value, uint64_t share) {
+    const GlobalValue *leader = clusters.leader(value);
+    if (owners.contains(leader))
+      return;
+    const uint64_t size = sizes.lookup(leader);
+    // A part that is nearly full isn't made much longer: the longest part decides when all is done.
+    if (result.sizes.back() != 0 && result.sizes.back() + size / 2 > share)
+      result.sizes.push_back(0);
+    owners[leader] = result.sizes.size() - 1;
+    result.sizes.back() += size;
+  }
+
+  uint32_t owner(const GlobalValue &value) const {
+    auto found = owners.find(clusters.leader(value));
+    return found == owners.end() ? 0 : found->second;
+  }
+
+  // A variable belongs to the first part whose code uses it; one that only other variables use, to the first of theirs.
+  void own_variables() {
+    std::vector<SmallVector<const GlobalVariable *>> reached(result.count);
+    for (const GlobalVariable &variable : module.globals())
+      if (auto part = first_user(variable))
+        reached[owners.try_emplace(clusters.leader(variable), *part).first->second].push_back(&variable);
+    for (uint32_t part = 0; part < result.count; ++part)
+      while (!reached[part].empty())
+        follow(*reached[part].pop_back_val(), part, reached[part]);
+  }
+
+  std::optional<uint32_t> first_user(const GlobalVariable &variable) const {
+    std::optional<uint32_t> first;
+    each_user(variable, [&](const GlobalValue &user) {
+      if (isa<Function>(user))
+        first = std::min(first.value_or(UINT32_MAX), owner(user));
+    });
+    return first;
+  }
+
+  void follow(const GlobalVariable &variable, uint32_t part,
+              SmallVectorImpl<const GlobalVariable *> &reached) {
+    if (!variable.hasInitializer())
+      return;
+    each_variable(*variable.getInitializer(), [&](const GlobalVariable &used) {
+      if (owners.try_emplace(clusters.leader(used), part).second)
+        reached.push_back(&used);
+    });
+  }
+
+  bool is_shared(const GlobalValue &value) const {
+    const uint32_t home = owner(value);
+    bool shared = false;
+    each_user(value, [&](const GlobalValue &user) { shared |= owner(user) != home; });
+    return shared;
+  }
+
+  // Makes a value reachable from the other parts, if they use it.
+  void share(GlobalValue &value) {
+    if (value.isDeclaration() || value.hasAppendingLinkage())
+      return;
+    if (const auto *variable = dyn_cast<GlobalVariable>(&value);
+        variable && is_mergeable(*variable))
+      return;
+    if (value.hasLocalLinkage() && is_shared(value))
+      promote(value);
+    // Nobody would keep a definition whose users are elsewhere.
+    else if (value.hasLinkOnceLinkage())
+      value.setLinkage(value.hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
+                                                     : GlobalValue::WeakAnyLinkage);
+  }
+
+  void promote(GlobalValue &value) {
+    value.setName(value.hasName() ? value.getName() + suffix
+                                  : "unnamed." + Twine(unnamed++) + suffix);
+    value.setLinkage(GlobalValue::ExternalLinkage);
+    value.setVisibility(GlobalValue::HiddenVisibility);
+  }
+
+  uint32_t recorded_owner(const GlobalValue &value) const {
+    const auto *variable = dyn_cast<GlobalVariable>(&value);
+    if (value.isDeclaration() || is_used_list(value) || (variable && is_mergeable(*variable)))
+      return EVERYWHERE;
+    return owner(value);
+  }
+
+  void record() {
+    for (const Function &function : module)
+      result.functions.push_back(recorded_owner(function));
+    for (const GlobalVariable &variable : module.globals())
+      result.variables.push_back(recorded_owner(variable));
+    for (const GlobalAlias &alias : module.aliases())
+      result.aliases.push_back(recorded_owner(alias));
+    for (const GlobalIFunc &ifunc : module.ifuncs())
+      result.ifuncs.push_back(recorded_owner(ifunc));
+  }
+};
+
+// --- One part ---
+
+void make_declaration(GlobalVariable &variable) {
+  variable.setInitializer(nullptr);
+  variable.setLinkage(GlobalValue::ExternalLinkage);
+  variable.setComdat(nullptr);
+  variable.clearMetadata();
+}
+
+void make_declaration(Function &function) {
+  function.deleteBody();
+  function.setComdat(nullptr);
+}
+
+// An alias or an ifunc can't be a declaration; a plain symbol of that name stands in for it.
+template <typename Indirect> void replace_indirect(Indirect &value) {
+  Module &module = *value.getParent();
+  GlobalValue *stand_in;
+  if (auto *type = dyn_cast<FunctionType>(value.getValueType()))
+    stand_in = Function::Create(type, GlobalValue::ExternalLinkage,
+                                value.getAddressSpace(), "", &module);
+  else
+    stand_in = new GlobalVariable(module, value.getValueType(), false,
+                                  GlobalValue::ExternalLinkage, nullptr, "",
+                                  nullptr, value.getThreadLocalMode(),
+                                  value.getAddressSpace());
+  stand_in->takeName(&value);
+  stand_in->setVisibility(value.getVisibility());
+  stand_in->setDSOLocal(value.isDSOLocal());
+  value.replaceAllUsesWith(stand_in);
+  value.eraseFromParent();
+}
+
+// Values of a module with their owners; taken down before anything is added or removed.
+template <typename Range>
+auto others(Range &&range, const std::vector<uint32_t> &owners, uint32_t index) {
+  SmallVector<std::remove_reference_t<decltype(*range.begin())> *> found;
+  for (auto [value, owner] : zip_equal(range, owners))
+    if (owner != index && owner != EVERYWHERE)
+      found.push_back(&value);
+  return found;
+}
+
+using Described = SmallPtrSet<const Metadata *, 16>;
+
+void add_described(const GlobalVariable &variable, Described &set) {
+  SmallVector<DIGlobalVariableExpression *> found;
+  variable.getDebugInfo(found);
+  set.insert_range(found);
+}
+
+// A compile unit lists every variable; each part describes its own, and the first those that have no address at all.
+void keep_debug_variables(Module &module, uint32_t index, const Described &foreign) {
+  Described own;
+  for (const GlobalVariable &variable : module.globals())
+    add_described(variable, own);
+  for (DICompileUnit *unit : module.debug_compile_units()) {
+    SmallVector<Metadata *> kept;
+    for (DIGlobalVariableExpression *variable : unit->getGlobalVariables())
+      if (own.contains(variable) || (index == 0 && !foreign.contains(variable)))
+        kept.push_back(variable);
+    unit->replaceGlobalVariables(MDTuple::get(module.getContext(), kept));
+  }
+}
+
+void erase_unused(Module &module) {
+  for (GlobalValue &value : module.global_values())
+    value.removeDeadConstantUsers();
+  for (Function &function : make_early_inc_range(module))
+    if (function.isDeclaration() && function.use_empty())
+      function.eraseFromParent();
+  for (GlobalVariable &variable : make_early_inc_range(module.globals()))
+    if (variable.use_empty() && (variable.isDeclaration() || is_mergeable(variable)))
+      variable.eraseFromParent();
+}
+
+} // namespace
+
+Error larder::keep_partition(Module &module, const LarderPartitions &partitions,
+                             uint32_t index) {
+  auto functions = others(module.functions(), partitions.functions, index);
+  auto variables = others(module.globals(), partitions.variables, index);
+  auto aliases = others(module.aliases(), partitions.aliases, index);
+  auto ifuncs = others(module.ifuncs(), partitions.ifuncs, index);
+  SmallPtrSet<const Constant *, 32> foreign;
+  for (GlobalVariable *variable : variables)
+    foreign.insert(variable);
+  foreign.insert_range(functions);
+  foreign.insert_range(aliases);
+  foreign.insert_range(ifuncs);
+  removeFromUsedLists(module, [&](Constant *value) {
+    return foreign.contains(value->stripPointerCasts());
+  });
+
+  // Bodies of others go before metadata comes: what only they describe is then never read.
+  for (Function *function : functions)
+    make_declaration(*function);
+  if (Error error = module.materializeAll())
+    return error;
+  Described described;
+  for (GlobalVariable *variable : variables) {
+    add_described(*variable, described);
+    if (variable->hasAppendingLinkage())
+      variable->eraseFromParent();
+    else
+      make_declaration(*variable);
+  }
+  for (GlobalAlias *alias : aliases)
+    replace_indirect(*alias);
+  for (GlobalIFunc *ifunc : ifuncs)
+    replace_indirect(*ifunc);
+  erase_unused(module);
+  keep_debug_variables(module, index, described);
+  return Error::success();
+}
+
+bool larder_can_split(const LarderModule *self) {
+  const Module &module = *self->module;
+  if (!module.getModuleInlineAsm().empty())
+    return false;
+  for (const Function &function : module) {
+    if (function.hasGC())
+      return false;
+    switch (function.getIntrinsicID()) {
+    case Intrinsic::localescape:
+    case Intrinsic::localrecover:
+    case Intrinsic::experimental_stackmap:
+    case Intrinsic::experimental_patchpoint_void:
+    case Intrinsic::experimental_patchpoint:
+    case Intrinsic::experimental_gc_statepoint:
+      return false;
+    default:
+      break;
+    }
+  }
+  return true;
+}
+
+LarderPartitions *larder_split(LarderModule *self, uint32_t count) {
+  auto result = std::make_unique<LarderPartitions>();
+  Splitter(*self->module, self->digest, *result).run(count);
+  return result.release();
+}
+
+uint32_t larder_partition_count(const LarderPartitions *partitions) {
+  return partitions->count;
+}
+
+uint64_t larder_partition_size(const LarderPartitions *partitions,
+                               uint32_t index) {
+  return partitions->sizes[index];
+}
+
+void larder_partitions_free(LarderPartitions *partitions) { delete partitions; }

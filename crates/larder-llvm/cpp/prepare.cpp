@@ -1,0 +1,175 @@
+// Makes a module fit for an image: one target, position-independent whatever its flags say, externals through import slots.
+//
+// A JIT's module was often made for the address space it runs in: static relocations, no dynamic linker, `dso_local` on all.
+// An image is mapped anywhere, shares its code pages and is bound late, so what the module says about its place is replaced:
+//   - Flags: `PIC Level` 2, no `PIE Level`, libcalls through the GOT.
+//   - `dso_local` exactly on what the image itself defines and nobody else can replace.
+//   - Calls of externals are `call *f@GOTPCREL(%rip)`: the linker makes them direct where `f` turns out to be inside.
+//   - Thread-local variables may live in a block that is allocated late, so no model that counts on a static one.
+//   - CPU features of the request stand on every function that names none, so that they survive splitting and inlining.
+
+#include "module.h"
+
+#include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/IR/AutoUpgrade.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Function.h"
+#include "llvm/IR/GlobalAlias.h"
+#include "llvm/IR/GlobalIFunc.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace llvm;
+using namespace larder;
+
+namespace {
+
+// What a module that names no target means. Not the host's own name: the same input has to give the same bytes everywhere.
+constexpr StringLiteral DEFAULT_TRIPLE = "x86_64-unknown-linux-gnu";
+constexpr StringLiteral CPU = "x86-64";
+constexpr StringLiteral TUNE_CPU = "generic";
+
+bool is_supported(const Triple &triple) {
+  return triple.getArch() == Triple::x86_64 && triple.isOSLinux() &&
+         triple.isOSBinFormatELF() && !triple.isX32();
+}
+
+LarderStatus set_target(LarderModule &self) {
+  Module &module = *self.module;
+  if (module.getTargetTriple().empty())
+    module.setTargetTriple(Triple(DEFAULT_TRIPLE));
+  const Triple &triple = module.getTargetTriple();
+  if (!is_supported(triple)) {
+    report(self.sink, ERROR,
+           "the module is for " + triple.str() +
+               "; this worker generates code for x86-64 Linux");
+    return LARDER_UNSUPPORTED;
+  }
+  self.machine = new_machine(module, self.settings);
+  return LARDER_OK;
+}
+
+LarderStatus set_data_layout(LarderModule &self) {
+  Module &module = *self.module;
+  const DataLayout expected = self.machine->createDataLayout();
+  std::string found = UpgradeDataLayoutString(module.getDataLayoutStr(),
+                                              module.getTargetTriple().str());
+  if (!module.getDataLayoutStr().empty() &&
+      found != expected.getStringRepresentation()) {
+    report(self.sink, ERROR,
+           "the module's data layout \"" + module.getDataLayoutStr() +
+               "\" isn't that of " + module.getTargetTriple().str() + ", \"" +
+               expected.getStringRepresentation() + "\"");
+    return LARDER_UNSUPPORTED;
+  }
+  module.setDataLayout(expected);
+  return LARDER_OK;
+}
+
+void remove_flag(Module &module, StringRef name) {
+  NamedMDNode *flags = module.getModuleFlagsMetadata();
+  if (!flags)
+    return;
+  SmallVector<MDNode *> kept;
+  for (MDNode *flag : flags->operands())
+    if (cast<MDString>(flag->getOperand(1))->getString() != name)
+      kept.push_back(flag);
+  flags->clearOperands();
+  for (MDNode *flag : kept)
+    flags->addOperand(flag);
+}
+
+void set_flags(Module &module) {
+  remove_flag(module, "PIE Level");
+  module.setModuleFlag(Module::Min, "PIC Level",
+                       uint32_t(PICLevel::BigPIC));
+  module.setModuleFlag(Module::Max, "RtLibUseGOT", uint32_t(1));
+  module.setModuleFlag(Module::Max, "direct-access-external-data", uint32_t(0));
+}
+
+void set_thread_local_model(GlobalVariable &variable) {
+  // The code generator still picks a cheaper model for what it knows to be local; none of those needs a static block.
+  if (variable.isThreadLocal())
+    variable.setThreadLocalMode(GlobalValue::GeneralDynamicTLSModel);
+}
+
+// A name that nobody can say can't be an export; two parts of one module would both call theirs `__unnamed_1`.
+void hide_unnamed(GlobalValue &value) {
+  if (!value.hasName() && !value.isDeclaration() && !value.hasLocalLinkage()) {
+    value.setVisibility(GlobalValue::DefaultVisibility);
+    value.setLinkage(GlobalValue::InternalLinkage);
+  }
+}
+
+void set_locality(GlobalValue &value) {
+  if (value.isImplicitDSOLocal())
+    return;
+  value.setDSOLocal(!value.isDeclarationForLinker() &&
+                    !isa<GlobalIFunc>(value) &&
+                    !GlobalValue::isInterposableLinkage(value.getLinkage()));
+}
+
+void set_features(Function &function, const LarderSettings &settings) {
+  bool has_cpu = function.hasFnAttribute("target-cpu");
+  bool has_features = function.hasFnAttribute("target-features");
+  if (!has_cpu) {
+    function.addFnAttr("target-cpu", CPU);
+    if (!function.hasFnAttribute("tune-cpu"))
+      function.addFnAttr("tune-cpu", TUNE_CPU);
+  }
+  // A function that names its CPU has made its choice: the request's features would be added to it otherwise.
+  if (!has_features)
+    function.addFnAttr("target-features",
+                       has_cpu ? "" : text(settings.features));
+}
+
+} // namespace
+
+std::unique_ptr<TargetMachine>
+larder::new_machine(const Module &module, const LarderSettings &settings) {
+  std::string error;
+  const Triple &triple = module.getTargetTriple();
+  const Target *target = TargetRegistry::lookupTarget(triple, error);
+  TargetOptions options;
+  options.FunctionSections = true;
+  options.DataSections = true;
+  options.UniqueSectionNames = true;
+  options.UseInitArray = true;
+  // As llc: sizes are a matter of function attributes, not of the code generator's level.
+  static constexpr CodeGenOptLevel LEVELS[] = {
+      CodeGenOptLevel::None,       CodeGenOptLevel::Less,
+      CodeGenOptLevel::Default,    CodeGenOptLevel::Aggressive,
+      CodeGenOptLevel::Default,    CodeGenOptLevel::Default};
+  return std::unique_ptr<TargetMachine>(target->createTargetMachine(
+      triple, CPU, text(settings.features), options, Reloc::PIC_,
+      module.getCodeModel(), LEVELS[settings.level]));
+}
+
+void larder::bind_externals(Module &module) {
+  for (Function &function : module)
+    if (function.isDeclarationForLinker() && !function.isIntrinsic() &&
+        !function.isDSOLocal())
+      function.addFnAttr(Attribute::NonLazyBind);
+}
+
+LarderStatus larder_prepare(LarderModule *self) {
+  if (LarderStatus status = set_target(*self); status != LARDER_OK)
+    return status;
+  if (LarderStatus status = set_data_layout(*self); status != LARDER_OK)
+    return status;
+  Module &module = *self->module;
+  set_flags(module);
+  for (GlobalVariable &variable : module.globals())
+    set_thread_local_model(variable);
+  for (GlobalValue &value : module.global_values()) {
+    hide_unnamed(value);
+    set_locality(value);
+  }
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      set_features(function, self->settings);
+  bind_externals(module);
+  return LARDER_OK;
+}

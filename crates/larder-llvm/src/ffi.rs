@@ -1,0 +1,386 @@
+//! The border to C++: what `cpp/larder_llvm.h` declares, as safe values.
+//!
+//! All of the crate's unsafe code about LLVM is here. Each wrapper owns one C++ object and lives no longer than what that object
+//! borrows: the module's bytes, the settings, the sink.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::slice;
+
+use larder_format::wire::{Diagnostic, OptLevel, Severity};
+
+/// Borrowed bytes, as C++ sees them.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Bytes {
+    data: *const u8,
+    len: usize,
+}
+
+/// What became of a step; the numbers of `LarderStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    Ok,
+    Malformed,
+    Unsupported,
+    BadRequest,
+    Failed,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct RawSink {
+    context: *mut c_void,
+    diagnostic: extern "C" fn(*mut c_void, u32, Bytes, Bytes, u32, u32),
+    progress: extern "C" fn(*mut c_void, u32, u32),
+}
+
+#[repr(C)]
+struct RawSettings {
+    level: u32,
+    pipeline: Bytes,
+    features: Bytes,
+}
+
+#[repr(C)]
+struct RawModule {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
+struct RawPartitions {
+    _opaque: [u8; 0],
+}
+
+type Receive = extern "C" fn(*mut c_void, Bytes);
+
+unsafe extern "C" {
+    fn larder_start(fatal: extern "C" fn(bool, Bytes));
+    fn larder_llvm_version() -> Bytes;
+    fn larder_llvm_address() -> *const c_void;
+    fn larder_read(input: Bytes, name: Bytes, settings: *const RawSettings, sink: RawSink) -> *mut RawModule;
+    fn larder_verify(module: *mut RawModule) -> u32;
+    fn larder_module_free(module: *mut RawModule);
+    fn larder_prepare(module: *mut RawModule) -> u32;
+    fn larder_optimise(module: *mut RawModule, first_half: bool) -> u32;
+    fn larder_instruction_count(module: *const RawModule) -> u64;
+    fn larder_features(module: *const RawModule, context: *mut c_void, receive: extern "C" fn(*mut c_void, u32, Bytes));
+    fn larder_can_split(module: *const RawModule) -> bool;
+    fn larder_split(module: *mut RawModule, count: u32) -> *mut RawPartitions;
+    fn larder_partition_count(partitions: *const RawPartitions) -> u32;
+    fn larder_partition_size(partitions: *const RawPartitions, index: u32) -> u64;
+    fn larder_partitions_free(partitions: *mut RawPartitions);
+    fn larder_generate(module: *mut RawModule, context: *mut c_void, receive: Receive) -> u32;
+    fn larder_generate_partition(
+        partitions: *const RawPartitions,
+        index: u32,
+        settings: *const RawSettings,
+        sink: RawSink,
+        context: *mut c_void,
+        receive: Receive,
+    ) -> u32;
+}
+
+impl Bytes {
+    fn of(bytes: &[u8]) -> Self {
+        Bytes { data: bytes.as_ptr(), len: bytes.len() }
+    }
+
+    /// # Safety
+    /// The bytes are live and unchanged for `'a`.
+    unsafe fn get<'a>(self) -> &'a [u8] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: as the caller promises; a length above 0 has a pointer.
+        unsafe { slice::from_raw_parts(self.data, self.len) }
+    }
+
+    /// # Safety
+    /// The bytes are live and unchanged for the call.
+    unsafe fn to_text(self) -> String {
+        // SAFETY: as the caller promises.
+        let bytes = unsafe { self.get() };
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
+impl Status {
+    fn of(number: u32) -> Self {
+        match number {
+            0 => Status::Ok,
+            1 => Status::Malformed,
+            2 => Status::Unsupported,
+            3 => Status::BadRequest,
+            _ => Status::Failed,
+        }
+    }
+}
+
+/// Who is told what LLVM says. Called from any thread.
+pub(crate) trait Sink: Sync {
+    fn diagnostic(&self, diagnostic: Diagnostic);
+    fn progress(&self, done: u32, total: u32);
+}
+
+/// A callback must not unwind into C++; a panic there is a bug of ours, and ends the process as any other bug does.
+fn guard(callback: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+        std::process::abort();
+    }
+}
+
+extern "C" fn on_diagnostic<S: Sink>(
+    context: *mut c_void,
+    severity: u32,
+    message: Bytes,
+    file: Bytes,
+    line: u32,
+    column: u32,
+) {
+    let severity = match severity {
+        0 => Severity::Error,
+        1 => Severity::Warning,
+        2 => Severity::Remark,
+        _ => Severity::Note,
+    };
+    // SAFETY: C++ lends the text for this call.
+    let message = unsafe { message.to_text() };
+    // SAFETY: as above.
+    let file = unsafe { file.to_text() };
+    // SAFETY: the context is the sink that was given with this callback, which outlives the call that led here.
+    let sink = unsafe { &*context.cast::<S>() };
+    guard(|| sink.diagnostic(Diagnostic { severity, message, file, line, column }));
+}
+
+extern "C" fn on_progress<S: Sink>(context: *mut c_void, done: u32, total: u32) {
+    // SAFETY: as in `on_diagnostic`.
+    let sink = unsafe { &*context.cast::<S>() };
+    guard(|| sink.progress(done, total));
+}
+
+impl RawSink {
+    fn of<S: Sink>(sink: &S) -> Self {
+        RawSink {
+            context: std::ptr::from_ref(sink).cast_mut().cast(),
+            diagnostic: on_diagnostic::<S>,
+            progress: on_progress::<S>,
+        }
+    }
+}
+
+/// The part of a request that reaches generated code.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) level: OptLevel,
+    /// LLVM's textual pipeline; empty for the level's own.
+    pub(crate) pipeline: String,
+    /// LLVM's feature string.
+    pub(crate) features: String,
+}
+
+impl Settings {
+    fn raw(&self) -> RawSettings {
+        RawSettings {
+            level: self.level as u32,
+            pipeline: Bytes::of(self.pipeline.as_bytes()),
+            features: Bytes::of(self.features.as_bytes()),
+        }
+    }
+}
+
+/// Whether a list of features names what all functions have, what some have, or what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeatureKind {
+    Every,
+    Some,
+    Requested,
+}
+
+/// A module in a context of its own.
+pub(crate) struct Module<'a, S> {
+    raw: NonNull<RawModule>,
+    /// Bytes, settings and sink are borrowed by the C++ side.
+    _borrowed: PhantomData<(&'a [u8], &'a S)>,
+}
+
+impl<'a, S: Sink> Module<'a, S> {
+    /// Reads bitcode or text; `None` when the sink was told why not.
+    pub(crate) fn read(input: &'a [u8], name: &str, settings: &'a Settings, sink: &'a S) -> Option<Self> {
+        let settings = settings.raw();
+        // SAFETY: input, the texts behind the settings and the sink live for 'a, which the module doesn't outlive. The settings
+        // themselves are copied.
+        let raw =
+            unsafe { larder_read(Bytes::of(input), Bytes::of(name.as_bytes()), &raw const settings, RawSink::of(sink)) };
+        NonNull::new(raw).map(|raw| Module { raw, _borrowed: PhantomData })
+    }
+
+    pub(crate) fn verify(&mut self) -> Status {
+        // SAFETY: the module is live and not shared.
+        Status::of(unsafe { larder_verify(self.raw.as_ptr()) })
+    }
+
+    pub(crate) fn prepare(&mut self) -> Status {
+        // SAFETY: the module is live and not shared.
+        Status::of(unsafe { larder_prepare(self.raw.as_ptr()) })
+    }
+
+    /// After [`prepare`](Self::prepare).
+    pub(crate) fn optimise(&mut self, first_half: bool) -> Status {
+        // SAFETY: the module is live, not shared, and has its target.
+        Status::of(unsafe { larder_optimise(self.raw.as_ptr(), first_half) })
+    }
+
+    pub(crate) fn instruction_count(&self) -> u64 {
+        // SAFETY: the module is live.
+        unsafe { larder_instruction_count(self.raw.as_ptr()) }
+    }
+
+    pub(crate) fn can_split(&self) -> bool {
+        // SAFETY: the module is live.
+        unsafe { larder_can_split(self.raw.as_ptr()) }
+    }
+
+    /// After [`prepare`](Self::prepare).
+    pub(crate) fn features(&self) -> Vec<(FeatureKind, String)> {
+        extern "C" fn receive(context: *mut c_void, kind: u32, name: Bytes) {
+            let kind = match kind {
+                0 => FeatureKind::Every,
+                1 => FeatureKind::Some,
+                _ => FeatureKind::Requested,
+            };
+            // SAFETY: the context is the vector below, which nothing else touches during the call.
+            let found = unsafe { &mut *context.cast::<Vec<(FeatureKind, String)>>() };
+            // SAFETY: C++ lends the name for this call.
+            found.push((kind, unsafe { name.to_text() }));
+        }
+        let mut found = Vec::new();
+        // SAFETY: the module is live and has its target; the vector outlives the call.
+        unsafe { larder_features(self.raw.as_ptr(), (&raw mut found).cast(), receive) };
+        found
+    }
+
+    /// Splits into at most `count` parts.
+    pub(crate) fn split(&mut self, count: u32) -> Partitions {
+        // SAFETY: the module is live and not shared.
+        let raw = unsafe { larder_split(self.raw.as_ptr(), count) };
+        Partitions { raw: NonNull::new(raw).expect("splitting has no way to fail") }
+    }
+
+    /// The module's object.
+    pub(crate) fn generate(&mut self) -> Result<Vec<u8>, Status> {
+        let mut object = Vec::new();
+        // SAFETY: the module is live, not shared, and has its target; the vector outlives the call.
+        let status = unsafe { larder_generate(self.raw.as_ptr(), (&raw mut object).cast(), append) };
+        object_or(Status::of(status), object)
+    }
+
+    /// Leaves the module's memory to the end of the process: taking a large module down bit by bit takes a while.
+    pub(crate) fn leak(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<S> Drop for Module<'_, S> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the pointer.
+        unsafe { larder_module_free(self.raw.as_ptr()) }
+    }
+}
+
+extern "C" fn append(context: *mut c_void, bytes: Bytes) {
+    // SAFETY: the context is the caller's vector, which nothing else touches during the call.
+    let object = unsafe { &mut *context.cast::<Vec<u8>>() };
+    // SAFETY: C++ lends the bytes for this call.
+    object.extend_from_slice(unsafe { bytes.get() });
+}
+
+fn object_or(status: Status, object: Vec<u8>) -> Result<Vec<u8>, Status> {
+    if status == Status::Ok { Ok(object) } else { Err(status) }
+}
+
+/// The parts of a module. Immutable, so that any number of threads can generate from it.
+pub(crate) struct Partitions {
+    raw: NonNull<RawPartitions>,
+}
+
+// SAFETY: C++ only reads it.
+unsafe impl Sync for Partitions {}
+
+impl Partitions {
+    pub(crate) fn count(&self) -> u32 {
+        // SAFETY: the partitions are live.
+        unsafe { larder_partition_count(self.raw.as_ptr()) }
+    }
+
+    /// Instructions of one part.
+    pub(crate) fn size(&self, index: u32) -> u64 {
+        assert!(index < self.count());
+        // SAFETY: the partitions are live, the index is one of theirs.
+        unsafe { larder_partition_size(self.raw.as_ptr(), index) }
+    }
+
+    /// The object of one part.
+    pub(crate) fn generate<S: Sink>(&self, index: u32, settings: &Settings, sink: &S) -> Result<Vec<u8>, Status> {
+        assert!(index < self.count());
+        let settings = settings.raw();
+        let mut object = Vec::new();
+        // SAFETY: the partitions are live and the index is one of theirs; all else outlives the call.
+        let status = unsafe {
+            larder_generate_partition(
+                self.raw.as_ptr(),
+                index,
+                &raw const settings,
+                RawSink::of(sink),
+                (&raw mut object).cast(),
+                append,
+            )
+        };
+        object_or(Status::of(status), object)
+    }
+}
+
+impl Drop for Partitions {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the pointer.
+        unsafe { larder_partitions_free(self.raw.as_ptr()) }
+    }
+}
+
+/// "22.1.8".
+pub(crate) fn llvm_version() -> String {
+    // SAFETY: needs no set-up.
+    let version = unsafe { larder_llvm_version() };
+    // SAFETY: the text has a static life.
+    unsafe { version.to_text() }
+}
+
+/// An address inside libLLVM.
+pub(crate) fn llvm_address() -> *const c_void {
+    // SAFETY: needs no set-up.
+    unsafe { larder_llvm_address() }
+}
+
+/// Told that LLVM gives up: whether for lack of memory, and LLVM's words. Must end the process; for lack of memory, without
+/// allocating.
+pub type OnFatal = fn(out_of_memory: bool, message: &[u8]) -> !;
+
+static ON_FATAL: std::sync::OnceLock<OnFatal> = std::sync::OnceLock::new();
+
+/// Sets LLVM up for this process; once, before anything else of this crate.
+pub fn start(on_fatal: OnFatal) {
+    extern "C" fn forward(out_of_memory: bool, message: Bytes) {
+        // SAFETY: C++ lends the text for this call.
+        let message = unsafe { message.get() };
+        match ON_FATAL.get() {
+            Some(handler) => handler(out_of_memory, message),
+            None => std::process::abort(),
+        }
+    }
+    if ON_FATAL.set(on_fatal).is_ok() {
+        // SAFETY: called once, as the cell shows.
+        unsafe { larder_start(forward) };
+    }
+}
