@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::fs::FileType;
+
 use crate::disk::{DiskResult, IfThere};
 use crate::error::StoreError;
 use crate::identity::FileIdentity;
@@ -81,9 +83,8 @@ impl Store {
     }
 
     fn info(&self, key: &Key) -> DiskResult<Option<EntryInfo>> {
-        let Some(stat) = self.disk.stat(&layout::entry(key)).if_there()? else {
-            return Ok(None);
-        };
+        let stat = self.disk.stat(&layout::entry(key)).if_there()?;
+        let Some(stat) = stat.filter(|stat| FileType::from_raw_mode(stat.st_mode).is_file()) else { return Ok(None) };
         let identity = FileIdentity::from_stat(&stat);
         let receipt = Receipt::read(&self.disk, key, &identity);
         let published_ms = u64::try_from(identity.mtime_ns / 1_000_000).unwrap_or(0);

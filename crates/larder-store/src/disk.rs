@@ -221,10 +221,12 @@ impl Disk {
         self.run(Op::Rename, to, || rustix::fs::renameat(&self.dir, from, &self.dir, to))
     }
 
-    /// Removes the name and says whether it was there.
+    /// Removes the name and says whether it was there. A directory isn't ours and stays.
     pub(crate) fn unlink(&self, name: &str) -> DiskResult<bool> {
-        let done = self.run(Op::Unlink, name, || rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()));
-        Ok(done.if_there()?.is_some())
+        match self.run(Op::Unlink, name, || rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())) {
+            Err(DiskError { errno: Errno::ISDIR, .. }) => Ok(false),
+            other => Ok(other.if_there()?.is_some()),
+        }
     }
 
     /// Makes a directory and says whether it wasn't there.

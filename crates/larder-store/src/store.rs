@@ -250,8 +250,9 @@ impl Store {
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         if !self.is_prepared.load(Ordering::Relaxed) {
             self.make_dirs()?;
-            temp::sweep(&self.disk)?;
-            lock::sweep(&self.disk)?;
+            // What can't be swept now is in nobody's way.
+            let _ = temp::sweep(&self.disk);
+            let _ = lock::sweep(&self.disk);
             self.is_prepared.store(true, Ordering::Relaxed);
         }
         Ok(())

@@ -173,13 +173,19 @@ fn other_layouts_and_strangers_in_the_directory_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     publish(&store, 1, b"code");
-    let strangers = ["v0", "v2", "notes.txt", "v1/entries/README", "v1/receipts/README"];
-    for stranger in strangers {
-        fs::write(dir.path().join(stranger), "mine").unwrap();
+    let files = ["v0", "v2", "notes.txt", "v1/entries/README"];
+    let dirs = ["v1/temp/dir".into(), "v1/locks/dir".into(), format!("v1/entries/{}", key(2))];
+    for file in files {
+        fs::write(dir.path().join(file), "mine").unwrap();
+    }
+    for stranger in &dirs {
+        fs::create_dir(dir.path().join(stranger)).unwrap();
     }
     assert_eq!(store.list().unwrap().len(), 1);
-    store.gc(0).unwrap();
-    for stranger in &strangers[..4] {
+    assert_eq!(open(dir.path()).gc(0).unwrap().evicted_count, 1);
+    publish(&open(dir.path()), 3, b"code");
+    assert_eq!(store.clear().unwrap().entry_count, 1);
+    for stranger in files.into_iter().chain(dirs.iter().map(String::as_str)) {
         assert!(dir.path().join(stranger).exists(), "{stranger}");
     }
 }
