@@ -21,9 +21,7 @@ impl Recipe {
 
     /// A word of a command line, a version. Its length keeps `ab, c` apart from `a, bc`.
     pub(crate) fn word(&mut self, word: &str) -> &mut Recipe {
-        self.0
-            .update(&word.len().to_le_bytes())
-            .update(word.as_bytes());
+        self.0.update(&word.len().to_le_bytes()).update(word.as_bytes());
         self
     }
 
@@ -34,10 +32,7 @@ impl Recipe {
     /// A file's content; its place doesn't matter.
     pub(crate) fn file(&mut self, path: &Path) -> Result<&mut Recipe> {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        let digest = *blake3::Hasher::new()
-            .update_reader(file)?
-            .finalize()
-            .as_bytes();
+        let digest = *blake3::Hasher::new().update_reader(file)?.finalize().as_bytes();
         self.0.update(&digest);
         Ok(self)
     }
@@ -76,8 +71,7 @@ mod tests {
 
     #[test]
     fn a_recipe_keeps_words_apart() {
-        let names = [["ab", "c"], ["a", "bc"], ["", "abc"]]
-            .map(|words| Recipe::new("x").words(&words).name());
+        let names = [["ab", "c"], ["a", "bc"], ["", "abc"]].map(|words| Recipe::new("x").words(&words).name());
         assert_ne!(names[0], names[1]);
         assert_ne!(names[0], names[2]);
         assert_ne!(names[1], names[2]);

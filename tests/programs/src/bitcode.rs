@@ -15,27 +15,15 @@ use crate::sources::{Sources, workspace};
 use crate::tools::{Tools, run};
 
 /// As a shared library would be compiled, so that the system's linker and loader can be compared on the same bitcode.
-const CLANG_FLAGS: [&str; 8] = [
-    "-c",
-    "-emit-llvm",
-    "-O2",
-    "-Xclang",
-    "-disable-llvm-passes",
-    "-fPIC",
-    "-Wno-everything",
-    "-I.",
-];
+const CLANG_FLAGS: [&str; 8] =
+    ["-c", "-emit-llvm", "-O2", "-Xclang", "-disable-llvm-passes", "-fPIC", "-Wno-everything", "-I."];
 
 /// POSIX calls and `dlopen`, but no readline.
 const LUA_FLAGS: [&str; 2] = ["-DLUA_USE_POSIX", "-DLUA_USE_DLOPEN"];
 
 /// Everything in the amalgamation that a script can reach without another library.
-const SQLITE_FLAGS: [&str; 4] = [
-    "-DSQLITE_ENABLE_FTS5",
-    "-DSQLITE_ENABLE_RTREE",
-    "-DSQLITE_ENABLE_MATH_FUNCTIONS",
-    "-DSQLITE_ENABLE_DBSTAT_VTAB",
-];
+const SQLITE_FLAGS: [&str; 4] =
+    ["-DSQLITE_ENABLE_FTS5", "-DSQLITE_ENABLE_RTREE", "-DSQLITE_ENABLE_MATH_FUNCTIONS", "-DSQLITE_ENABLE_DBSTAT_VTAB"];
 
 /// The programs, and the directory where they are kept once built.
 #[derive(Clone, Debug)]
@@ -47,13 +35,9 @@ pub struct Programs {
 impl Programs {
     /// Finds LLVM's programs and the directory `programs` of cargo's target directory.
     pub fn open() -> Result<Programs> {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
         // Joining an absolute path replaces, so this is right for both.
-        Ok(Programs {
-            tools: Tools::find()?,
-            directory: workspace().join(target).join("programs"),
-        })
+        Ok(Programs { tools: Tools::find()?, directory: workspace().join(target).join("programs") })
     }
 
     /// LLVM's own programs.
@@ -77,12 +61,7 @@ impl Programs {
     /// SQLite as one module: `DATABASE [SQL | -f FILE]…`, or statements on standard input.
     pub fn sqlite(&self) -> Result<PathBuf> {
         let sources = Sources::find()?.sqlite;
-        self.module(
-            "sqlite",
-            &sources,
-            &[sources.join("sqlite3.c"), own("sqlite_main.c")],
-            &SQLITE_FLAGS,
-        )
+        self.module("sqlite", &sources, &[sources.join("sqlite3.c"), own("sqlite_main.c")], &SQLITE_FLAGS)
     }
 
     /// The smallest program there is, as text: `main` gives 0.
@@ -92,27 +71,15 @@ impl Programs {
 
     /// One C file as one module, with further clang flags.
     pub fn c_file(&self, source: &Path, flags: &[&str]) -> Result<PathBuf> {
-        let name = source
-            .file_stem()
-            .context("a C file without a name")?
-            .to_string_lossy();
+        let name = source.file_stem().context("a C file without a name")?.to_string_lossy();
         let directory = source.parent().context("a C file without a directory")?;
         self.module(&name, directory, &[source.to_owned()], flags)
     }
 
     /// All `files` compiled from within `directory` and linked into one module.
-    fn module(
-        &self,
-        name: &str,
-        directory: &Path,
-        files: &[PathBuf],
-        flags: &[&str],
-    ) -> Result<PathBuf> {
+    fn module(&self, name: &str, directory: &Path, files: &[PathBuf], flags: &[&str]) -> Result<PathBuf> {
         let mut recipe = Recipe::new("module");
-        recipe
-            .word(self.tools.version())
-            .words(&CLANG_FLAGS)
-            .words(flags);
+        recipe.word(self.tools.version()).words(&CLANG_FLAGS).words(flags);
         for file in files.iter().chain(&files_with("h", directory)?) {
             recipe.file(file)?;
         }
@@ -120,44 +87,26 @@ impl Programs {
             let parts = out.with_extension("parts");
             fs::create_dir_all(&parts)?;
             let compiled = self.compile_all(directory, files, flags, &parts)?;
-            run(self
-                .tools
-                .command("llvm-link")
-                .args(&compiled)
-                .arg("-o")
-                .arg(out))?;
+            run(self.tools.command("llvm-link").args(&compiled).arg("-o").arg(out))?;
             Ok(fs::remove_dir_all(&parts)?)
         })
     }
 
     /// Compiles on all cores; gives the bitcode files in the order of `files`.
-    fn compile_all(
-        &self,
-        directory: &Path,
-        files: &[PathBuf],
-        flags: &[&str],
-        parts: &Path,
-    ) -> Result<Vec<PathBuf>> {
-        let outputs: Vec<_> = (0..files.len())
-            .map(|index| parts.join(format!("{index}.bc")))
-            .collect();
+    fn compile_all(&self, directory: &Path, files: &[PathBuf], flags: &[&str], parts: &Path) -> Result<Vec<PathBuf>> {
+        let outputs: Vec<_> = (0..files.len()).map(|index| parts.join(format!("{index}.bc"))).collect();
         let jobs: Vec<_> = files.iter().zip(&outputs).collect();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             let mut threads = Vec::new();
             for share in jobs.chunks(jobs.len().div_ceil(cores)) {
-                threads.push(scope.spawn(|| {
-                    share
-                        .iter()
-                        .try_for_each(|(c, bc)| self.compile(directory, c, flags, bc))
-                }));
+                threads
+                    .push(scope.spawn(|| share.iter().try_for_each(|(c, bc)| self.compile(directory, c, flags, bc))));
             }
             // A panic of a thread is a bug of ours, and stays one.
-            threads.into_iter().try_for_each(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })?;
         Ok(outputs)
     }
@@ -168,13 +117,7 @@ impl Programs {
         let mut clang = self.tools.command("clang");
         clang.current_dir(directory).args(CLANG_FLAGS).args(flags);
         if name == source {
-            run(clang
-                .arg("-o")
-                .arg(out)
-                .arg("-x")
-                .arg("c")
-                .arg("-")
-                .stdin(fs::File::open(source)?))
+            run(clang.arg("-o").arg(out).arg("-x").arg("c").arg("-").stdin(fs::File::open(source)?))
         } else {
             run(clang.arg("-o").arg(out).arg(name))
         }
@@ -188,8 +131,7 @@ fn own(name: &str) -> PathBuf {
 
 /// All files of a directory with this extension, sorted: the order decides the module's bytes.
 fn files_with(extension: &str, directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();

@@ -14,25 +14,10 @@ use crate::bitcode::Programs;
 use crate::tools::run;
 
 const OPT_FLAGS: [&str; 2] = ["-passes=default<O2>", "-mcpu=native"];
-const LLC_FLAGS: [&str; 4] = [
-    "-O2",
-    "-mcpu=native",
-    "-relocation-model=pic",
-    "-filetype=obj",
-];
-const SHARED_FLAGS: [&str; 5] = [
-    "-shared",
-    "-fuse-ld=lld",
-    "-Wl,-z,now",
-    "-Wl,-z,pack-relative-relocs",
-    "-Wl,--no-undefined-version",
-];
-const EXECUTABLE_FLAGS: [&str; 4] = [
-    "-pie",
-    "-fuse-ld=lld",
-    "-Wl,-z,now",
-    "-Wl,-z,pack-relative-relocs",
-];
+const LLC_FLAGS: [&str; 4] = ["-O2", "-mcpu=native", "-relocation-model=pic", "-filetype=obj"];
+const SHARED_FLAGS: [&str; 5] =
+    ["-shared", "-fuse-ld=lld", "-Wl,-z,now", "-Wl,-z,pack-relative-relocs", "-Wl,--no-undefined-version"];
+const EXECUTABLE_FLAGS: [&str; 4] = ["-pie", "-fuse-ld=lld", "-Wl,-z,now", "-Wl,-z,pack-relative-relocs"];
 const LIBRARIES: [&str; 1] = ["-lm"];
 const ONLY_MAIN: &str = "{ global: main; local: *; };\n";
 
@@ -51,23 +36,13 @@ impl Programs {
     pub fn shared_library(&self, bitcode: &Path) -> Result<PathBuf> {
         let object = self.object(bitcode)?;
         let mut recipe = Recipe::new("shared");
-        recipe
-            .word(ONLY_MAIN)
-            .words(&SHARED_FLAGS)
-            .words(&LIBRARIES)
-            .file(&object)?;
+        recipe.word(ONLY_MAIN).words(&SHARED_FLAGS).words(&LIBRARIES).file(&object)?;
         artefact(&self.directory, (&stem(bitcode)?, "so"), &recipe, |out| {
             let script = out.with_extension("map");
             fs::write(&script, ONLY_MAIN)?;
             let version_script = format!("-Wl,--version-script={}", script.display());
             let mut clang = self.tools.command("clang");
-            clang
-                .args(SHARED_FLAGS)
-                .arg(version_script)
-                .arg("-o")
-                .arg(out)
-                .arg(&object)
-                .args(LIBRARIES);
+            clang.args(SHARED_FLAGS).arg(version_script).arg("-o").arg(out).arg(&object).args(LIBRARIES);
             run(&mut clang)?;
             Ok(fs::remove_file(&script)?)
         })
@@ -77,72 +52,44 @@ impl Programs {
     pub fn executable(&self, bitcode: &Path) -> Result<PathBuf> {
         let object = self.object(bitcode)?;
         let mut recipe = Recipe::new("executable");
-        recipe
-            .words(&EXECUTABLE_FLAGS)
-            .words(&LIBRARIES)
-            .file(&object)?;
+        recipe.words(&EXECUTABLE_FLAGS).words(&LIBRARIES).file(&object)?;
         artefact(&self.directory, (&stem(bitcode)?, "exe"), &recipe, |out| {
             let mut clang = self.tools.command("clang");
-            run(clang
-                .args(EXECUTABLE_FLAGS)
-                .arg("-o")
-                .arg(out)
-                .arg(&object)
-                .args(LIBRARIES))
+            run(clang.args(EXECUTABLE_FLAGS).arg("-o").arg(out).arg(&object).args(LIBRARIES))
         })
     }
 
     /// A program that opens a shared library given as its first argument and runs that library's `main`.
     pub fn dlopen_host(&self) -> Result<PathBuf> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/dlopen_host.c");
-        let mut recipe = Recipe::new("dlopen_host");
-        recipe.word(self.tools.version()).file(&source)?;
-        artefact(&self.directory, ("dlopen_host", "exe"), &recipe, |out| {
-            run(self
-                .tools
-                .command("clang")
-                .args(["-O2", "-o"])
-                .arg(out)
-                .arg(&source))
+        self.host_program(&source, &[])
+    }
+
+    /// An executable of one C or C++ file, which is no bitcode for anybody but the host of something.
+    pub fn host_program(&self, source: &Path, flags: &[&str]) -> Result<PathBuf> {
+        let mut recipe = Recipe::new("host");
+        recipe.word(self.tools.version()).words(flags).file(source)?;
+        let cxx = source.extension().is_some_and(|extension| extension == "cpp");
+        artefact(&self.directory, (&stem(source)?, "exe"), &recipe, |out| {
+            let mut clang = self.tools.command(if cxx { "clang++" } else { "clang" });
+            clang.args(["-O2", "-o"]).arg(out).arg(source).args(flags);
+            run(&mut clang)
         })
     }
 
     /// One LLVM program that turns `input` into another file.
-    fn step(
-        &self,
-        program: &str,
-        flags: &[&str],
-        input: &Path,
-        extension: &str,
-    ) -> Result<PathBuf> {
+    fn step(&self, program: &str, flags: &[&str], input: &Path, extension: &str) -> Result<PathBuf> {
         let mut recipe = Recipe::new(program);
         recipe.word(self.tools.version()).words(flags).file(input)?;
-        artefact(
-            &self.directory,
-            (&stem(input)?, extension),
-            &recipe,
-            |out| {
-                run(self
-                    .tools
-                    .command(program)
-                    .args(flags)
-                    .arg("-o")
-                    .arg(out)
-                    .arg(input))
-            },
-        )
+        artefact(&self.directory, (&stem(input)?, extension), &recipe, |out| {
+            run(self.tools.command(program).args(flags).arg("-o").arg(out).arg(input))
+        })
     }
 }
 
 /// The program's own name, without the digest that a cached file's name carries.
 fn stem(path: &Path) -> Result<String> {
-    let name = path
-        .file_name()
-        .context("a program without a name")?
-        .to_string_lossy();
+    let name = path.file_name().context("a program without a name")?.to_string_lossy();
     let name = name.split('.').next().unwrap_or_default();
-    Ok(name
-        .rsplit_once('-')
-        .map_or(name, |(stem, _)| stem)
-        .to_owned())
+    Ok(name.rsplit_once('-').map_or(name, |(stem, _)| stem).to_owned())
 }

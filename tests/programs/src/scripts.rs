@@ -6,28 +6,12 @@
 use std::path::{Path, PathBuf};
 
 /// Names of the Lua scripts, for [`lua_script`].
-pub const LUA_SCRIPTS: [&str; 8] = [
-    "closures",
-    "coroutines",
-    "errors",
-    "gc",
-    "metatables",
-    "numbers",
-    "strings",
-    "tables",
-];
+pub const LUA_SCRIPTS: [&str; 8] =
+    ["closures", "coroutines", "errors", "gc", "metatables", "numbers", "strings", "tables"];
 
 /// Names of the SQL scripts, for [`sql_script`].
-pub const SQL_SCRIPTS: [&str; 8] = [
-    "stress",
-    "joins",
-    "windows",
-    "triggers",
-    "json",
-    "fts",
-    "functions",
-    "transactions",
-];
+pub const SQL_SCRIPTS: [&str; 8] =
+    ["stress", "joins", "windows", "triggers", "json", "fts", "functions", "transactions"];
 
 /// The file of a Lua script: self-contained, takes no arguments, runs well under a second.
 pub fn lua_script(name: &str) -> PathBuf {
@@ -40,8 +24,5 @@ pub fn sql_script(name: &str) -> PathBuf {
 }
 
 fn script(directory: &str, name: &str, extension: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(directory)
-        .join(name)
-        .with_extension(extension)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(directory).join(name).with_extension(extension)
 }

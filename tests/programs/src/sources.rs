@@ -12,10 +12,7 @@ use serde_json::Value;
 /// The root of the workspace that this crate was built from.
 pub(crate) fn workspace() -> &'static Path {
     // Two levels above this crate's own directory, by the layout of the workspace.
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."))
 }
 
 /// Directories of third-party C sources.
@@ -38,32 +35,21 @@ impl Sources {
 fn metadata(offline: bool) -> Result<Value> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command
-        .args(["metadata", "--format-version=1"])
-        .current_dir(workspace());
+    command.args(["metadata", "--format-version=1"]).current_dir(workspace());
     if offline {
         command.arg("--offline");
     }
     let output = command.output().context("cannot start cargo")?;
     if !output.status.success() {
-        bail!(
-            "cargo metadata: {}",
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        );
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim_end());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn package_directory(metadata: &Value, name: &str) -> Result<PathBuf> {
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata names no packages")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
     let package = packages.iter().find(|package| package["name"] == name);
     let manifest = package.and_then(|package| package["manifest_path"].as_str());
-    let manifest =
-        manifest.with_context(|| format!("cargo metadata doesn't know the package {name}"))?;
-    Ok(Path::new(manifest)
-        .parent()
-        .context("a manifest without a directory")?
-        .to_owned())
+    let manifest = manifest.with_context(|| format!("cargo metadata doesn't know the package {name}"))?;
+    Ok(Path::new(manifest).parent().context("a manifest without a directory")?.to_owned())
 }

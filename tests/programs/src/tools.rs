@@ -27,10 +27,7 @@ impl Tools {
                 continue;
             };
             if version.split('.').next() == Some(LLVM_MAJOR) {
-                return Ok(Tools {
-                    directory: ask(program, "--bindir")?.into(),
-                    version,
-                });
+                return Ok(Tools { directory: ask(program, "--bindir")?.into(), version });
             }
         }
         bail!("no llvm-config of LLVM {LLVM_MAJOR} in PATH (`cargo xtask setup` installs it)")
@@ -70,9 +67,7 @@ fn ask(program: impl AsRef<OsStr>, question: &str) -> Result<String> {
 /// Runs a command to its end; failure carries the command and what it printed on standard error.
 pub fn run(command: &mut Command) -> Result<()> {
     let program = Path::new(command.get_program()).display().to_string();
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {program}"))?;
+    let output = command.output().with_context(|| format!("cannot start {program}"))?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
         bail!("{program}: {}\n{}", output.status, message.trim_end());

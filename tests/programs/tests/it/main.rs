@@ -9,11 +9,7 @@ use larder_programs::{LUA_SCRIPTS, Programs, SQL_SCRIPTS, lua_script, sql_script
 fn passes(executable: &Path, arguments: &[&Path]) -> Result<Output> {
     let output = Command::new(executable).args(arguments).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}\n{said}",
-        output.status
-    );
+    assert!(output.status.success(), "{arguments:?}: {}\n{said}", output.status);
     assert!(!output.stdout.is_empty(), "{arguments:?} prints nothing");
     Ok(output)
 }
@@ -24,11 +20,7 @@ fn lua_passes_its_scripts_and_repeats_itself() -> Result<()> {
     let lua = programs.executable(&programs.lua()?)?;
     for name in LUA_SCRIPTS {
         let script = lua_script(name);
-        assert_eq!(
-            passes(&lua, &[&script])?,
-            passes(&lua, &[&script])?,
-            "{name}"
-        );
+        assert_eq!(passes(&lua, &[&script])?, passes(&lua, &[&script])?, "{name}");
     }
     Ok(())
 }
@@ -40,11 +32,7 @@ fn sqlite_passes_its_scripts_and_repeats_itself() -> Result<()> {
     for name in SQL_SCRIPTS {
         let script = sql_script(name);
         let arguments = [Path::new(":memory:"), Path::new("-f"), &script];
-        assert_eq!(
-            passes(&sqlite, &arguments)?,
-            passes(&sqlite, &arguments)?,
-            "{name}"
-        );
+        assert_eq!(passes(&sqlite, &arguments)?, passes(&sqlite, &arguments)?, "{name}");
     }
     Ok(())
 }
@@ -54,14 +42,8 @@ fn a_generated_module_runs_in_a_host_as_it_does_alone() -> Result<()> {
     let programs = Programs::open()?;
     let module = programs.generated(1000)?;
     let alone = passes(&programs.executable(&module)?, &[])?;
-    let hosted = passes(
-        &programs.dlopen_host()?,
-        &[&programs.shared_library(&module)?],
-    )?;
+    let hosted = passes(&programs.dlopen_host()?, &[&programs.shared_library(&module)?])?;
     assert_eq!(alone, hosted);
-    assert_eq!(
-        alone.stdout.iter().filter(|byte| **byte == b'\n').count(),
-        10
-    );
+    assert_eq!(alone.stdout.iter().filter(|byte| **byte == b'\n').count(), 10);
     Ok(())
 }

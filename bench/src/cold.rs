@@ -1,0 +1,99 @@
+//! From bitcode to native code: `larder run` in an empty store against `opt -O2` and `llc -O2`.
+//!
+//! The peer only makes an object; ours also links, verifies, publishes and runs. Both are given one core, then two.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::Limits;
+use crate::process::{Ending, run};
+use crate::rows::{Measure, Numbers, Row};
+use crate::sides::{Keeper, Peers, Side, Temperature};
+use crate::works::Work;
+
+/// The peer's name in tables.
+pub(crate) const THEIRS: &str = "opt -O2 + llc -O2";
+
+/// Rows of both sides on one core and on two.
+pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
+    let all = sched_getaffinity(None)?;
+    let mut rows = Vec::new();
+    for cores in [1, 2] {
+        if all.count() < cores {
+            continue;
+        }
+        // Children inherit it.
+        sched_setaffinity(None, &first_cores(&all, cores))?;
+        let measured = measure_both(work, peers, limits, cores);
+        sched_setaffinity(None, &all)?;
+        rows.extend(measured?);
+    }
+    Ok(rows)
+}
+
+/// The work's name in the rows of this measure.
+pub(crate) fn work_name(work: &str, cores: u32) -> String {
+    format!("{work} on {cores} core{}", if cores == 1 { "" } else { "s" })
+}
+
+fn first_cores(all: &CpuSet, count: u32) -> CpuSet {
+    let mut chosen = CpuSet::new();
+    let present = (0..CpuSet::MAX_CPU).filter(|&core| all.is_set(core));
+    present.take(count as usize).for_each(|core| chosen.set(core));
+    chosen
+}
+
+fn measure_both(work: &Work, peers: &Peers, limits: &Limits, cores: u32) -> Result<[Row; 2]> {
+    let mut ours = Ok(Vec::new());
+    let mut theirs = Ok(Vec::new());
+    for _ in 0..if limits.quick { 1 } else { 5 } {
+        let place = tempfile::tempdir()?;
+        let cold = Side::Keeping(Keeper::Larder, Temperature::Cold);
+        note(&mut ours, time_all(&mut [peers.command(cold, work, place.path())], limits)?);
+        note(&mut theirs, time_all(&mut opt_and_llc(work, peers, place.path()), limits)?);
+    }
+    let name = work_name(&work.name, cores);
+    Ok([row(&name, crate::sides::LARDER_COLD, ours), row(&name, THEIRS, theirs)])
+}
+
+fn opt_and_llc(work: &Work, peers: &Peers, place: &Path) -> [Command; 2] {
+    let (bitcode, object) = (place.join("optimised.bc"), place.join("object.o"));
+    let mut opt = peers.tools.command("opt");
+    opt.args(["-passes=default<O2>", "-mcpu=native", "-o"]).arg(&bitcode).arg(&work.module);
+    let mut llc = peers.tools.command("llc");
+    llc.args(["-O2", "-mcpu=native", "-relocation-model=pic", "-filetype=obj", "-o"]).arg(&object).arg(&bitcode);
+    [opt, llc]
+}
+
+/// Milliseconds of all commands one after the other, or why one of them failed.
+fn time_all(commands: &mut [Command], limits: &Limits) -> Result<Result<f64, String>> {
+    let mut total_ms = 0.0;
+    for command in commands {
+        let ran = run(command, limits.run)?;
+        if ran.ending != Ending::Code(0) {
+            let said = String::from_utf8_lossy(&ran.stderr).lines().next().unwrap_or_default().to_owned();
+            return Ok(Err(format!("{:?}: {said}", ran.ending)));
+        }
+        total_ms += ran.time.as_secs_f64() * 1e3;
+    }
+    Ok(Ok(total_ms))
+}
+
+fn note(sample: &mut Result<Vec<f64>, String>, time: Result<f64, String>) {
+    match (sample.as_mut(), time) {
+        (Ok(times), Ok(time)) => times.push(time),
+        (_, Err(failure)) => *sample = Err(failure),
+        (Err(_), Ok(_)) => {}
+    }
+}
+
+fn row(work: &str, side: &str, sample: Result<Vec<f64>, String>) -> Row {
+    let (numbers, note) = match sample {
+        Ok(times) => (Numbers::of(times), String::new()),
+        Err(failure) => (None, failure),
+    };
+    Row { measure: Measure::Cold, work: work.to_owned(), side: side.to_owned(), numbers, note }
+}

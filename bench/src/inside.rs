@@ -1,0 +1,61 @@
+//! What loading costs inside a process that is already running: map, bind and find `main`, against the system's loader.
+//!
+//! Each sample is a process of its own (`bench/src/bin/inside.rs`), because a loader that loads the same thing again has
+//! an easier job. libm is there beforehand on both sides: finding and loading it costs more than all the rest.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::Limits;
+use crate::process::{Ending, run};
+use crate::rows::{Measure, Numbers, Row};
+use crate::sides::{Keeper, Peers, Side, Temperature};
+use crate::works::Work;
+
+/// The side of this measure that targets speak of.
+pub(crate) const OURS: &str = "larder-runtime";
+/// Its peer.
+pub(crate) const THEIRS: &str = "dlopen + dlsym";
+
+/// Rows of both sides for one work.
+pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
+    let place = tempfile::tempdir()?;
+    let cold = Side::Keeping(Keeper::Larder, Temperature::Cold);
+    run(&mut peers.command(cold, work, place.path()), limits.run)?;
+    let image = peers.image(work, place.path())?;
+    let sides = [(THEIRS, "dlopen", work.native.library.as_path()), (OURS, "larder", image.as_path())];
+    let mut samples: [Result<Vec<f64>, String>; 2] = [Ok(Vec::new()), Ok(Vec::new())];
+    // The first round brings everything into the page cache and counts for nothing.
+    for round in 0..=limits.runs {
+        for ((_, way, file), sample) in sides.iter().zip(&mut samples) {
+            let time = once(peers, way, file, limits)?;
+            match (sample.as_mut(), time) {
+                (Ok(times), Ok(time)) if round > 0 => times.push(time),
+                (Ok(_), Err(failure)) => *sample = Err(failure),
+                _ => {}
+            }
+        }
+    }
+    let rows = sides.iter().zip(samples);
+    Ok(rows.map(|((side, ..), sample)| row(work, side, sample)).collect())
+}
+
+/// Microseconds of one load, or why there was none.
+fn once(peers: &Peers, way: &str, file: &Path, limits: &Limits) -> Result<Result<f64, String>> {
+    let ran = run(Command::new(&peers.inside).arg(way).arg(file).env_remove("LD_LIBRARY_PATH"), limits.run)?;
+    if ran.ending != Ending::Code(0) {
+        return Ok(Err(String::from_utf8_lossy(&ran.stderr).lines().next().unwrap_or("failed").to_owned()));
+    }
+    let nanoseconds: f64 = String::from_utf8(ran.stdout)?.trim().parse()?;
+    Ok(Ok(nanoseconds / 1e3))
+}
+
+fn row(work: &Work, side: &str, sample: Result<Vec<f64>, String>) -> Row {
+    let (numbers, note) = match sample {
+        Ok(times) => (Numbers::of(times), String::new()),
+        Err(failure) => (None, failure),
+    };
+    Row { measure: Measure::Inside, work: work.name.clone(), side: side.to_owned(), numbers, note }
+}

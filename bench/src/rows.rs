@@ -1,0 +1,100 @@
+//! What was measured: one row for each measure, work and side.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Measure {
+    /// A process from its start to its exit, in milliseconds.
+    Start,
+    /// Map, bind and look up inside a process, in microseconds.
+    Inside,
+    /// Eight processes at the same time: the sum of their PSS, in megabytes.
+    Memory,
+    /// From bitcode to native code, in milliseconds.
+    Cold,
+    /// System calls of one run.
+    Calls,
+}
+
+impl Measure {
+    /// The unit of the row's numbers.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Measure::Start | Measure::Cold => "ms",
+            Measure::Inside => "µs",
+            Measure::Memory => "MB",
+            Measure::Calls => "calls",
+        }
+    }
+
+    /// What the measure is, for a heading.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Measure::Start => "start to exit",
+            Measure::Inside => "map + bind + lookup inside a process",
+            Measure::Memory => "eight processes, sum of PSS",
+            Measure::Cold => "bitcode to native code, -O2",
+            Measure::Calls => "system calls of one run",
+        }
+    }
+}
+
+/// One side's numbers in one measure of one work. In the measure's unit.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) measure: Measure,
+    pub(crate) work: String,
+    pub(crate) side: String,
+    /// None if the side failed; `note` then says how.
+    pub(crate) numbers: Option<Numbers>,
+    pub(crate) note: String,
+}
+
+/// A sample's middle and spread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Numbers {
+    pub(crate) count: usize,
+    pub(crate) median: f64,
+    pub(crate) lower_quartile: f64,
+    pub(crate) upper_quartile: f64,
+    pub(crate) least: f64,
+}
+
+impl Numbers {
+    /// None for an empty sample.
+    pub(crate) fn of(mut sample: Vec<f64>) -> Option<Numbers> {
+        sample.sort_by(f64::total_cmp);
+        Some(Numbers {
+            count: sample.len(),
+            median: quantile(&sample, 0.5)?,
+            lower_quartile: quantile(&sample, 0.25)?,
+            upper_quartile: quantile(&sample, 0.75)?,
+            least: *sample.first()?,
+        })
+    }
+}
+
+/// Of a sorted sample, between the two nearest values in proportion (R's type 7).
+fn quantile(sorted: &[f64], fraction: f64) -> Option<f64> {
+    let place = fraction * (sorted.len().checked_sub(1)? as f64);
+    let (below, above) = (sorted.get(place.floor() as usize)?, sorted.get(place.ceil() as usize)?);
+    Some(below + (above - below) * place.fract())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_small_samples() {
+        assert_eq!(Numbers::of(vec![]), None);
+        let numbers =
+            |sample: &[f64]| Numbers::of(sample.to_vec()).map(|n| (n.lower_quartile, n.median, n.upper_quartile));
+        assert_eq!(numbers(&[7.0]), Some((7.0, 7.0, 7.0)));
+        assert_eq!(numbers(&[4.0, 1.0]), Some((1.75, 2.5, 3.25)));
+        assert_eq!(numbers(&[5.0, 1.0, 3.0, 2.0, 4.0]), Some((2.0, 3.0, 4.0)));
+    }
+}
