@@ -4,6 +4,7 @@
 //! directives of its header. Each case is two tests: `oracles` asks whether the ways that aren't ours agree, so that a case is
 //! never blamed on the product; `larder` asks whether ours agree with the native program.
 
+use crate::suite::trial;
 use libtest_mimic::Trial;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -14,6 +15,10 @@ mod directives;
 mod image;
 mod oracles;
 mod ours;
+
+pub(crate) use compare::{Stderr, same};
+pub(crate) use image::readable;
+pub(crate) use oracles::host as dlopen_host;
 
 use build::Built;
 use directives::Directives;
@@ -51,7 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 fn of_path(path: &Path) -> Vec<Trial> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     match directives::read(path) {
-        Err(error) => vec![Trial::test(format!("cases::{name}"), move || Err(format!("{error:#}").into()))],
+        Err(error) => vec![trial(format!("cases::{name}"), move || Err(error))],
         Ok((sources, directives)) => directives
             .flags
             .clone()
@@ -70,8 +75,8 @@ fn of_case(name: &str, case: Case) -> Vec<Trial> {
     let mut trials = Vec::new();
     if case.directives.has_oracles() {
         let case = Arc::clone(&case);
-        trials.push(Trial::test(format!("cases::{name}::oracles"), move || Ok(oracles::agree(&case).map_err(|e| format!("{e:#}"))?)));
+        trials.push(trial(format!("cases::{name}::oracles"), move || oracles::agree(&case)));
     }
-    trials.push(Trial::test(format!("cases::{name}::larder"), move || Ok(ours::agree(&case).map_err(|e| format!("{e:#}"))?)));
+    trials.push(trial(format!("cases::{name}::larder"), move || ours::agree(&case)));
     trials
 }

@@ -130,6 +130,21 @@ impl Corner {
         self.reported(command.args(options).arg(file), b"")
     }
 
+    /// Every file below this place.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = vec![self.root.path().to_path_buf()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let list = if entry.file_type()?.is_dir() { &mut folders } else { &mut files };
+                list.push(entry.path());
+            }
+        }
+        files.retain(|path| *path != self.report_path());
+        Ok(files)
+    }
+
     fn report_path(&self) -> PathBuf {
         self.root.path().join("report.json")
     }

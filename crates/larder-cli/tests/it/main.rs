@@ -12,14 +12,46 @@
 //! Not done here: what needs no process (every byte flipped in memory, every fault of a disk) is tested in the crate that owns it.
 
 mod cases;
+mod crash;
+mod crowd;
+mod damage;
+mod debugging;
+mod help;
+mod ir;
 mod larder;
+mod options;
 mod process;
+mod processors;
+mod programs;
+mod stale;
+mod strace;
+mod streams;
+mod suite;
+mod syscalls;
 mod tools;
+mod unwritable;
+mod worker;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials: Vec<Trial> = [cases::trials()].into_iter().flatten().collect();
+    let modules = [
+        cases::trials(),
+        crash::trials(),
+        crowd::trials(),
+        damage::trials(),
+        debugging::trials(),
+        help::trials(),
+        options::trials(),
+        processors::trials(),
+        programs::trials(),
+        stale::trials(),
+        streams::trials(),
+        syscalls::trials(),
+        unwritable::trials(),
+        worker::trials(),
+    ];
+    let trials: Vec<Trial> = modules.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -8,7 +8,7 @@ const SHOWN: usize = 8;
 
 /// Which streams are compared besides the ending and the standard output.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stderr {
+pub(crate) enum Stderr {
     /// It must be the same.
     Same,
     /// The way has its own to say there.
@@ -16,7 +16,7 @@ pub(super) enum Stderr {
 }
 
 /// Fails unless `ran` showed what the native program showed.
-pub(super) fn same(way: &str, native: &Ran, ran: &Ran, stderr: Stderr) -> Result<()> {
+pub(crate) fn same(way: &str, native: &Ran, ran: &Ran, stderr: Stderr) -> Result<()> {
     let what = || format!("{way} differs from the native program");
     ensure!(native.ending == ran.ending, "{}: {}, not {}\n{}", what(), ran.ending, native.ending, ran.err());
     ensure!(native.stdout == ran.stdout, "{} on stdout\n{}{}", what(), diff(&native.out(), &ran.out()), ran.err());

@@ -1,0 +1,71 @@
+//! Machines of two kinds, played by one: `LARDER_CPU_FEATURES` says what the command believes to run on.
+
+use crate::ir;
+use crate::larder::{Corner, Report};
+use crate::process::{self, Ending, Ran};
+use crate::suite::tests;
+use anyhow::{Result, ensure};
+use std::path::Path;
+
+tests![two_machines_share_a_store, an_image_for_a_better_machine, an_option_for_a_better_machine, baseline_code_is_shared];
+
+/// What every x86-64 processor has.
+const OLD: &str = "64bit,cmov,cx8,fxsr,mmx,sse,sse2,x87";
+/// An old one with the level x86-64-v3 on top.
+const NEW: &str = "64bit,cmov,cx8,fxsr,mmx,sse,sse2,x87,cx16,crc32,popcnt,sahf,sse3,sse4.1,sse4.2,ssse3,\
+                   avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,xsave";
+
+fn run_as(corner: &Corner, features: &str, options: &[&str], module: &Path) -> Result<(Ran, Report)> {
+    let mut command = corner.larder_run()?;
+    let (ran, report) = corner.reported(command.env("LARDER_CPU_FEATURES", features).args(options).arg(module), b"")?;
+    ensure!(ran.ending == Ending::Exit(5), "{} {}", ran.ending, ran.err());
+    Ok((ran, report))
+}
+
+fn two_machines_share_a_store() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    let (_, new) = run_as(&corner, NEW, &[], &module)?;
+    let (_, old) = run_as(&corner, OLD, &[], &module)?;
+    new.must_miss()?;
+    old.must_miss()?;
+    ensure!(new.image()?.exists() && old.image()?.exists() && new.key != old.key, "not both are kept");
+    run_as(&corner, NEW, &[], &module)?.1.must_hit()?;
+    run_as(&corner, OLD, &[], &module)?.1.must_hit()
+}
+
+fn an_image_for_a_better_machine() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    for (options, code) in [(&["--no-source"][..], 125), (&[], 5)] {
+        let image = corner.work().join("p.image");
+        let mut build = corner.larder()?;
+        build.args(["build", "--cpu", "x86-64-v3"]).args(options).arg(&module).arg("-o").arg(&image);
+        process::run(build.env("LARDER_CPU_FEATURES", NEW), b"")?.success("build")?;
+        let mut run = corner.larder()?;
+        let ran = process::run(run.env("LARDER_CPU_FEATURES", OLD).args(["run", "--explain"]).arg(&image), b"")?;
+        ensure!(ran.ending == Ending::Exit(code), "{options:?}: {} {}", ran.ending, ran.err());
+        ensure!(ran.err().contains("avx2"), "{options:?}: names no missing feature: {}", ran.err());
+    }
+    Ok(())
+}
+
+fn an_option_for_a_better_machine() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    for options in [["--cpu", "x86-64-v3"], ["--features", "+avx2"]] {
+        let mut command = corner.larder()?;
+        let ran = process::run(command.env("LARDER_CPU_FEATURES", OLD).arg("run").args(options).arg(&module), b"")?;
+        ensure!(ran.ending == Ending::Exit(125), "{options:?}: {} {}", ran.ending, ran.err());
+        ensure!(ran.stdout.is_empty() && ran.err().contains("avx2"), "{options:?}: {}{}", ran.out(), ran.err());
+    }
+    Ok(())
+}
+
+/// Code for a named level has one key on every machine that has it.
+fn baseline_code_is_shared() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    run_as(&corner, NEW, &["--cpu", "x86-64"], &module)?.1.must_miss()?;
+    run_as(&corner, OLD, &["--cpu", "x86-64"], &module)?.1.must_hit()
+}

@@ -1,0 +1,181 @@
+//! Workers that are missing, crash, hang, lie, or die of hunger: a typed error, exit code 125, nothing left behind; and whatever is
+//! kept already runs without any.
+
+use crate::ir;
+use crate::larder::Corner;
+use crate::process::{self, Ending, Ran};
+use crate::suite::tests;
+use crate::tools;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+tests![
+    missing,
+    not_a_program,
+    crashing,
+    hanging,
+    babbling,
+    dying_at_once,
+    a_crash_inside_llvm,
+    a_fatal_error_of_llvm,
+    hungry,
+    malformed_modules,
+];
+
+/// Runs a module with this worker, cold: exit code 125, a message, no output, nothing left.
+fn fails(corner: &Corner, worker: &Path, options: &[&str], module: &Path) -> Result<String> {
+    let mut command = corner.larder()?;
+    command.env("LARDER_WORKER", worker).arg("run").args(options).arg(module);
+    let ran = process::run(&mut command, b"")?;
+    is_error(corner, &ran)?;
+    Ok(ran.err())
+}
+
+fn is_error(corner: &Corner, ran: &Ran) -> Result<()> {
+    ensure!(ran.ending == Ending::Exit(125) && ran.stdout.is_empty(), "{}: {}{}", ran.ending, ran.out(), ran.err());
+    ensure!(ran.err().starts_with("larder: "), "doesn't begin with larder: {}", ran.err());
+    let store = corner.store();
+    let places = [corner.tmp(), store.join("v1/entries"), store.join("v1/temp"), store.join("v1/locks")];
+    for place in places {
+        let left: Vec<_> = fs::read_dir(&place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        ensure!(left.is_empty(), "left behind: {left:?}");
+    }
+    Ok(())
+}
+
+fn missing() -> Result<()> {
+    let corner = Corner::new()?;
+    let nowhere = Path::new("/nonexistent/larder-worker");
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    let said = fails(&corner, nowhere, &[], &module)?;
+    for words in ["/nonexistent/larder-worker", "larder doctor"] {
+        ensure!(said.contains(words), "doesn't say {words}: {said}");
+    }
+    corner.run(&[], &module)?.1.must_miss()?;
+    let mut command = corner.larder_run()?;
+    let (ran, report) = corner.reported(command.env("LARDER_WORKER", nowhere).arg(&module), b"")?;
+    ensure!(ran.ending == Ending::Exit(5) && ran.stderr.is_empty(), "{} {}", ran.ending, ran.err());
+    report.must_hit()
+}
+
+/// A worker that answers the first question as the real one does, and compiles as `then` says.
+fn pretender(corner: &Corner, then: &str) -> Result<PathBuf> {
+    let real = tools::worker()?;
+    let script = format!("#!/bin/sh\ncase \"$*\" in\n*--identity*) exec {} \"$@\";;\nesac\n{then}\n", real.display());
+    let worker = corner.write("pretender", script)?;
+    fs::set_permissions(&worker, fs::Permissions::from_mode(0o700))?;
+    Ok(worker)
+}
+
+fn not_a_program() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    let worker = corner.write("worker", "no program")?;
+    fails(&corner, &worker, &[], &module).context("not executable")?;
+    fs::set_permissions(&worker, fs::Permissions::from_mode(0o700))?;
+    fails(&corner, &worker, &[], &module).context("of no format")?;
+    fails(&corner, Path::new("/"), &[], &module).context("a directory")?;
+    Ok(())
+}
+
+fn crashing() -> Result<()> {
+    for signal in ["SEGV", "ABRT", "KILL", "ILL"] {
+        let corner = Corner::new()?;
+        let module = corner.write("p.ll", ir::saying("x", 5))?;
+        let worker = pretender(&corner, &format!("kill -{signal} $$"))?;
+        let said = fails(&corner, &worker, &[], &module).with_context(|| signal.to_owned())?;
+        ensure!(said.contains("signal") || said.contains(signal), "doesn't say how it ended: {said}");
+    }
+    Ok(())
+}
+
+fn hanging() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    let worker = pretender(&corner, "exec sleep 1000")?;
+    let said = fails(&corner, &worker, &["--timeout", "1"], &module)?;
+    ensure!(said.contains("1 s") || said.contains("time"), "doesn't speak of time: {said}");
+    Ok(())
+}
+
+fn babbling() -> Result<()> {
+    for words in ["echo gotcha", "head -c 100000 /dev/zero", "yes | head -c 1000000", "printf 'LARD'", "exec cat"] {
+        let corner = Corner::new()?;
+        let module = corner.write("p.ll", ir::saying("x", 5))?;
+        let worker = pretender(&corner, words)?;
+        fails(&corner, &worker, &["--timeout", "20"], &module).with_context(|| words.to_owned())?;
+    }
+    Ok(())
+}
+
+fn dying_at_once() -> Result<()> {
+    for code in [0, 1, 127] {
+        let corner = Corner::new()?;
+        let module = corner.write("p.ll", ir::saying("x", 5))?;
+        let worker = pretender(&corner, &format!("exit {code}"))?;
+        fails(&corner, &worker, &[], &module).with_context(|| format!("exit {code}"))?;
+    }
+    Ok(())
+}
+
+/// LLVM's parser is recursive: a type nested deeply enough runs out of stack.
+fn a_crash_inside_llvm() -> Result<()> {
+    let corner = Corner::new()?;
+    let depth = 200_000;
+    let text = format!("@g = external global {}i8{}\n", "[1 x ".repeat(depth), "]".repeat(depth));
+    let module = corner.write("p.ll", text)?;
+    fails(&corner, &tools::worker()?, &[], &module)?;
+    Ok(())
+}
+
+/// An intrinsic that the chosen CPU has no instruction for: LLVM ends its process with "Cannot select".
+fn a_fatal_error_of_llvm() -> Result<()> {
+    let corner = Corner::new()?;
+    let text = "declare <16 x float> @llvm.x86.avx512.rcp14.ps.512(<16 x float>, <16 x float>, i16)\n\
+        define void @main(ptr %p) {\n\
+          %x = load <16 x float>, ptr %p\n\
+          %y = call <16 x float> @llvm.x86.avx512.rcp14.ps.512(<16 x float> %x, <16 x float> %x, i16 -1)\n\
+          store <16 x float> %y, ptr %p\n\
+          ret void\n\
+        }\n";
+    let module = corner.write("p.ll", text)?;
+    let said = fails(&corner, &tools::worker()?, &["--cpu", "x86-64"], &module)?;
+    ensure!(said.contains("Cannot select"), "LLVM's own words are missing: {said}");
+    Ok(())
+}
+
+fn hungry() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::laborious(3000))?;
+    let said = fails(&corner, &tools::worker()?, &["--memory", "300", "--threads", "1"], &module)?;
+    ensure!(said.contains("memory"), "doesn't speak of memory: {said}");
+    Ok(())
+}
+
+fn malformed_modules() -> Result<()> {
+    let corner = Corner::new()?;
+    let good = corner.write("good.ll", ir::saying("x", 5))?;
+    process::run(corner.command(tools::llvm("llvm-as")?).arg(&good).args(["-o", "good.bc"]), b"")?.success("llvm-as")?;
+    let bitcode = fs::read(corner.work().join("good.bc"))?;
+    let mut modules = vec![Vec::new(), b"BC\xc0\xde".to_vec(), b"\xff\xfe\0\0 nothing".to_vec(), b"define".to_vec()];
+    modules.extend((4..bitcode.len()).step_by(97).map(|len| bitcode[..len].to_vec()));
+    modules.extend((8..bitcode.len()).step_by(61).map(|at| [&bitcode[..at], b"\xff\xff\xff\xff", &bitcode[at + 4..]].concat()));
+    for (number, module) in modules.iter().enumerate() {
+        let path = corner.write("bad.bc", module)?;
+        let mut command = corner.larder()?;
+        let ran = process::run(command.arg("run").arg(&path), b"")?;
+        // Some damage is none: a changed byte of a name, say. Nothing may crash on the rest.
+        if !matches!(ran.ending, Ending::Exit(code) if code != 125) {
+            is_error(&Corner::new()?, &ran).with_context(|| format!("module {number}"))?;
+            ensure!(ran.err().contains("bad.bc"), "module {number}: the file isn't named: {}", ran.err());
+        }
+    }
+    for path in ["/nonexistent.bc", "/"] {
+        let ran = process::run(corner.larder()?.args(["run", path]), b"")?;
+        is_error(&Corner::new()?, &ran).context(path)?;
+        ensure!(ran.err().contains(path), "the file isn't named: {}", ran.err());
+    }
+    Ok(())
+}
