@@ -283,6 +283,12 @@ pub enum ImageError {
 }
 
 impl ImageHeader {
+    /// Reads the header from the file's first bytes and checks all that [`Image::parse`] checks, without needing the rest of R:
+    /// so a loader knows how to map a file before it maps it.
+    pub fn read(first_bytes: &[u8], file_len: u64) -> Result<ImageHeader, ImageError> {
+        check::header(first_bytes, file_len)
+    }
+
     /// Image offset just behind the last byte that the file provides to memory.
     pub fn loaded_len(&self) -> u64 {
         self.rw.offset + self.rw.len

@@ -33,3 +33,4 @@ pub use file::ImageFile;
 pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
 pub use resolve::{Address, Chain, Names, ProcessSymbols, Resolve, Wanted};
 pub use symbol::{FnPointer, Function};
+pub use unwind::unwinds_in_constant_time;

@@ -1,8 +1,7 @@
 //! The states of an image in memory, from mapped to loaded.
 //!
-//! One [`Region`] of address space holds the image. First the whole file is mapped read-only, which shows the header (and, if asked for,
-//! every byte to the digest); then code and data are mapped over their parts of it. What the file holds behind the image
-//! (the module, symbols) stays mapped and untouched: that costs addresses only, and giving it back would cost a call.
+//! The header is read, not mapped, so that the length is known when one mapping of the file makes the [`Region`] that holds the image.
+//! Code and data get their rights in it. What the file holds behind the image (the module, symbols) is not mapped.
 //!
 //! Nothing of an image runs before [`Sealed::initialise`]; everything that can be wrong with it is found before.
 
@@ -16,8 +15,8 @@ use crate::symbol::{FnPointer, Function};
 use crate::tls;
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
-use larder_format::image::{Image, ImageError, ImageHeader, PAGE, export_flags, verify_digest};
-use larder_format::record::Rows;
+use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, export_flags, verify_digest};
+use larder_format::record::{Record, Rows};
 use std::ffi::{CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
@@ -67,6 +66,9 @@ impl Arguments {
     }
 }
 
+/// Bytes that are read to see the header.
+const START_LEN: usize = HEADER_OFFSET + <ImageHeader as Record>::SIZE;
+
 /// What all states have.
 #[derive(Debug)]
 struct Parts {
@@ -98,13 +100,14 @@ impl Mapped {
         let path = file.path();
         let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
         let damaged = |source| LoadError::Image { path: path.to_owned(), source };
-        if file.is_empty() {
-            return Err(damaged(ImageError::Truncated { have: 0, need: PAGE }));
+        let mut start = [0; START_LEN];
+        let start_len = os::read_start(file.as_fd(), &mut start).map_err(os("read"))?;
+        let header = ImageHeader::read(&start[..start_len], file.len()).map_err(damaged)?;
+        check_use(&header, expected, path)?;
+        if expected.integrity == Integrity::Verify {
+            verify(file)?;
         }
-        let mut region = Region::of_file(file.as_fd(), file.len()).map_err(os("map"))?;
-        let header = checked_header(&region, file.len(), expected, path)?;
-        region.grow(header.mem_len).map_err(os("reserve memory for"))?;
-        lay_out(&mut region, file, &header).map_err(os("map"))?;
+        let region = lay_out(file, &header).map_err(os("map"))?;
         // SAFETY: R is mapped, nobody writes to it, and `Parts` lets go of the image before the region.
         let r = unsafe { region.bytes(0..header.r_len()) };
         let image = Image::parse(r, file.len()).map_err(damaged)?;
@@ -137,44 +140,46 @@ fn span(span: larder_format::image::Span) -> std::ops::Range<u64> {
     span.offset..span.offset + span.len
 }
 
-/// Reads the header and decides whether the image may be used here.
-fn checked_header(
-    region: &Region,
-    file_len: u64,
-    expected: &Expectations<'_>,
-    path: &Path,
-) -> Result<ImageHeader, LoadError> {
-    let damaged = |source| LoadError::Image { path: path.to_owned(), source };
-    // SAFETY: the file is mapped and, by the contract of `ImageFile`, not changed; the slice is gone before the region changes.
-    let file = unsafe { region.bytes(0..file_len) };
-    let header = *Image::parse(file, file_len).map_err(damaged)?.header();
+/// Decides whether an image of that header may be used here.
+fn check_use(header: &ImageHeader, expected: &Expectations<'_>, path: &Path) -> Result<(), LoadError> {
     if expected.key.is_some_and(|key| *key != header.key) {
         return Err(LoadError::OtherKey { path: path.to_owned() });
     }
     let missing = header.features.without(expected.features);
-    if !missing.is_empty() {
-        return Err(LoadError::MissingFeatures { path: path.to_owned(), names: missing.names().collect() });
+    if missing.is_empty() {
+        return Ok(());
     }
-    if expected.integrity == Integrity::Verify {
-        verify_digest(file).map_err(damaged)?;
-    }
-    Ok(header)
+    Err(LoadError::MissingFeatures { path: path.to_owned(), names: missing.names().collect() })
 }
 
-/// Maps code and data over the read-only file.
-fn lay_out(region: &mut Region, file: &ImageFile, header: &ImageHeader) -> std::io::Result<()> {
-    let fd = file.as_fd();
+/// Compares every byte of the file with its digest, by a mapping of its own.
+fn verify(file: &ImageFile) -> Result<(), LoadError> {
+    let path = file.path();
+    let region = Region::of_file(file.as_fd(), file.len());
+    let region = region.map_err(|source| LoadError::Os { path: path.to_owned(), operation: "map", source })?;
+    // SAFETY: the file is mapped and, by the contract of `ImageFile`, not changed; the slice is gone before the region.
+    let bytes = unsafe { region.bytes(0..file.len()) };
+    verify_digest(bytes).map_err(|source| LoadError::Image { path: path.to_owned(), source })
+}
+
+/// Maps the image: R, code, data, zeros.
+///
+/// No page is touched before all are in place: a page that is present must be taken out of the processor's tables again
+/// when its rights change, which costs more than the calls.
+fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
+    let mut region = Region::of_file(file.as_fd(), header.mem_len)?;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
+    region.make_code(header.rx.offset..header.rw.offset)?;
+    region.make_data(header.rw.offset..data_end)?;
     // SAFETY: nobody refers to bytes of the region.
-    unsafe { region.map_code(fd, header.rx.offset..header.rw.offset) }?;
-    // SAFETY: the same.
-    unsafe { region.map_data(fd, header.rw.offset..data_end) }?;
-    // SAFETY: the same.
     unsafe { region.map_zeros(data_end..header.mem_len) }?;
+    if header.relro_len > PAGE {
+        region.make_present(header.rw.offset..header.rw.offset + header.relro_len);
+    }
     let tail = data_end - header.loaded_len();
-    // SAFETY: the page was just mapped writable; what the file holds there is not part of the image, and bss begins with zeros.
+    // SAFETY: the page is writable; what the file holds there is not part of the image, and bss begins with zeros.
     unsafe { region.at(header.loaded_len()).write_bytes(0, tail as usize) };
-    Ok(())
+    Ok(region)
 }
 
 /// Compares the addresses that the loader itself calls with the limits of the code.

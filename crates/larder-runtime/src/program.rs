@@ -18,15 +18,15 @@ mod outermost;
 /// `int main(int, char **, char **)`.
 pub(crate) type Main = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
 
-/// Calls the image's `main` and answers its value; `None` if the image exports no function of that name. The caller passes the value to
+/// Calls the image's `entry`, as a rule `main`, and answers its value; `None` if the image exports no function of that name. The caller passes the value to
 /// the C library's `exit`, which runs exit handlers and writes out what stdio holds back; the image must still be loaded then
 /// ([`Loaded::leak`]).
 ///
 /// # Safety
-/// As for [`Sealed::initialise`](crate::Sealed::initialise); and the export `main` has C's type.
-pub unsafe fn run_main(image: &Loaded, arguments: &Arguments) -> Option<i32> {
+/// As for [`Sealed::initialise`](crate::Sealed::initialise); and the export has the type of C's `main`.
+pub unsafe fn run_main(image: &Loaded, entry: &str, arguments: &Arguments) -> Option<i32> {
     // SAFETY: the caller's promise.
-    let main = unsafe { image.function::<Main>("main") }?;
+    let main = unsafe { image.function::<Main>(entry) }?;
     // SAFETY: the caller's promise.
     Some(unsafe { outermost::call(*main, arguments.argc, arguments.argv, arguments.envp) })
 }

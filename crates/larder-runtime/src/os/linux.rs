@@ -6,13 +6,13 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
 
 use larder_format::image::PAGE;
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::mm::{MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
 /// What a path turned out to be.
 pub(crate) enum Status {
@@ -28,6 +28,20 @@ pub(crate) fn open_for_reading(path: &Path) -> io::Result<(OwnedFd, Status)> {
     let regular = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
     let len = u64::try_from(status.st_size).unwrap_or(0);
     Ok((fd, if regular { Status::Regular { len } } else { Status::Other }))
+}
+
+/// Fills `buffer` with the file's first bytes; answers how many there are.
+pub(crate) fn read_start(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match rustix::io::pread(fd, &mut buffer[len..], len as u64) {
+            Ok(0) => break,
+            Ok(count) => len += count,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(len)
 }
 
 /// An owned range of addresses, whole pages long.
@@ -48,26 +62,13 @@ fn whole_pages(len: u64) -> io::Result<usize> {
 }
 
 impl Region {
-    /// Maps a whole file, read-only and private. The file is not empty.
-    pub(crate) fn of_file(fd: BorrowedFd<'_>, file_len: u64) -> io::Result<Region> {
-        let len = whole_pages(file_len)?;
+    /// Maps a file from its start, read-only and private. What lies behind the end of the file must be mapped over before it is touched.
+    pub(crate) fn of_file(fd: BorrowedFd<'_>, len: u64) -> io::Result<Region> {
+        let len = whole_pages(len)?;
         // SAFETY: a new mapping at an address that the system chooses.
         let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, fd, 0) }?;
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Region { base, len })
-    }
-
-    /// Makes room for `len` bytes, which may move the region; what lies behind the file must be mapped over before it is touched.
-    pub(crate) fn grow(&mut self, len: u64) -> io::Result<()> {
-        let len = whole_pages(len)?;
-        if len <= self.len {
-            return Ok(());
-        }
-        // SAFETY: the range is ours, and `&mut self` says that no address in it has been handed out.
-        let base = unsafe { rustix::mm::mremap(self.base.as_ptr().cast(), self.len, len, MremapFlags::MAYMOVE) }?;
-        self.base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        self.len = len;
-        Ok(())
     }
 
     /// Address of the first byte.
@@ -84,75 +85,63 @@ impl Region {
     /// The bytes of `range`.
     ///
     /// # Safety
-    /// The range is readable and nothing writes to it for as long as `'a`, nor is the region dropped or moved.
+    /// The range is readable and nothing writes to it for as long as `'a`, nor is the region dropped.
     pub(crate) unsafe fn bytes<'a>(&self, range: Range<u64>) -> &'a [u8] {
-        assert!(range.start <= range.end && range.end <= self.len as u64, "{range:x?} lies in the region");
-        let start = self.at(range.start);
+        let (start, len) = self.part(range);
         // SAFETY: the range lies in the region; the rest is the caller's promise.
-        unsafe { std::slice::from_raw_parts(start, (range.end - range.start) as usize) }
+        unsafe { std::slice::from_raw_parts(start, len) }
     }
 
-    /// Maps pages of the file as code.
-    ///
-    /// # Safety
-    /// Nobody refers to what lies there now.
-    pub(crate) unsafe fn map_code(&mut self, fd: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
-        // SAFETY: passed on.
-        unsafe { self.map_over(Some(fd), range, ProtFlags::READ | ProtFlags::EXEC, MapFlags::empty()) }
+    fn part(&self, range: Range<u64>) -> (*mut u8, usize) {
+        assert!(range.start <= range.end && range.end <= self.len as u64, "{range:x?} lies in the region");
+        (self.at(range.start), (range.end - range.start) as usize)
     }
 
-    /// Maps pages of the file as private data, present at once: relocating is going to touch them anyway, and asking for all in one go
-    /// costs a third less than a fault for each.
-    ///
-    /// # Safety
-    /// Nobody refers to what lies there now.
-    pub(crate) unsafe fn map_data(&mut self, fd: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
-        // SAFETY: passed on.
-        unsafe { self.map_over(Some(fd), range, ProtFlags::READ | ProtFlags::WRITE, MapFlags::POPULATE) }
+    /// Makes pages of the file, which nobody has written to, executable.
+    pub(crate) fn make_code(&mut self, range: Range<u64>) -> io::Result<()> {
+        self.protect(range, MprotectFlags::READ | MprotectFlags::EXEC)
     }
 
-    /// Maps zeros.
-    ///
-    /// # Safety
-    /// Nobody refers to what lies there now.
-    pub(crate) unsafe fn map_zeros(&mut self, range: Range<u64>) -> io::Result<()> {
-        // SAFETY: passed on.
-        unsafe { self.map_over(None, range, ProtFlags::READ | ProtFlags::WRITE, MapFlags::empty()) }
-    }
-
-    unsafe fn map_over(
-        &mut self,
-        fd: Option<BorrowedFd<'_>>,
-        range: Range<u64>,
-        protection: ProtFlags,
-        flags: MapFlags,
-    ) -> io::Result<()> {
-        if range.is_empty() {
-            return Ok(());
-        }
-        assert!(range.end <= self.len as u64, "{range:x?} lies in the region");
-        let place = self.at(range.start).cast();
-        let len = (range.end - range.start) as usize;
-        let flags = flags | MapFlags::PRIVATE | MapFlags::FIXED;
-        match fd {
-            // SAFETY: the range is part of our own region, and the caller says that nobody refers to it.
-            Some(fd) => unsafe { rustix::mm::mmap(place, len, protection, flags, fd.as_fd(), range.start) }?,
-            // SAFETY: the same.
-            None => unsafe { rustix::mm::mmap_anonymous(place, len, protection, flags) }?,
-        };
-        Ok(())
+    /// Makes pages of the file, which are not code, writable; what is written stays private.
+    pub(crate) fn make_data(&mut self, range: Range<u64>) -> io::Result<()> {
+        self.protect(range, MprotectFlags::READ | MprotectFlags::WRITE)
     }
 
     /// Takes the right to write away.
     pub(crate) fn make_read_only(&self, range: Range<u64>) -> io::Result<()> {
+        self.protect(range, MprotectFlags::READ)
+    }
+
+    fn protect(&self, range: Range<u64>, rights: MprotectFlags) -> io::Result<()> {
         if range.is_empty() {
             return Ok(());
         }
-        assert!(range.end <= self.len as u64, "{range:x?} lies in the region");
-        let place = self.at(range.start).cast();
-        // SAFETY: the range is part of our own region; who writes to it later gets a fault, not undefined behaviour.
-        unsafe { rustix::mm::mprotect(place, (range.end - range.start) as usize, MprotectFlags::READ) }?;
+        let (start, len) = self.part(range);
+        // SAFETY: the range is part of our own region; who uses a right that is gone gets a fault, not undefined behaviour.
+        Ok(unsafe { rustix::mm::mprotect(start.cast(), len, rights) }?)
+    }
+
+    /// Maps writable zeros.
+    ///
+    /// # Safety
+    /// Nobody refers to what lies there now.
+    pub(crate) unsafe fn map_zeros(&mut self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let (start, len) = self.part(range);
+        let rights = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the range is part of our own region, and the caller says that nobody refers to it.
+        unsafe { rustix::mm::mmap_anonymous(start.cast(), len, rights, MapFlags::PRIVATE | MapFlags::FIXED) }?;
         Ok(())
+    }
+
+    /// Makes writable pages present in one go, which costs half of a fault for each. A kernel that can't (before 5.14) leaves
+    /// it to the faults.
+    pub(crate) fn make_present(&mut self, range: Range<u64>) {
+        let (start, len) = self.part(range);
+        // SAFETY: the range is part of our own region, and what it holds stays the same.
+        let _ = unsafe { rustix::mm::madvise(start.cast(), len, Advice::LinuxPopulateWrite) };
     }
 }
 

@@ -116,5 +116,5 @@ fn main_runs_and_its_value_is_answered() {
     let image = load(&image, &host_names());
     let arguments = Arguments::new(vec![CString::from(c"a"), CString::from(c"b")]);
     // SAFETY: the test's own code.
-    assert_eq!(unsafe { larder_runtime::program::run_main(&image, &arguments) }, Some(42));
+    assert_eq!(unsafe { larder_runtime::program::run_main(&image, "main", &arguments) }, Some(42));
 }
