@@ -1,8 +1,11 @@
 //! Loads small images that are made here byte by byte, and larger ones that the linker makes from compiled C and C++.
 
 mod child;
+mod compiled;
 mod damage;
 mod lifetime;
 mod protection;
 mod running;
 mod small;
+mod threads;
+mod unwinding;
