@@ -1,1 +1,250 @@
-//! Relocatable ELF objects to one unbound image: pure and deterministic.
+//! Relocatable ELF objects to one unbound image.
+//!
+//! [`link`] is a pure function: bytes in, bytes out, the same for the same input, with no file, clock or environment in between. What an
+//! image can't express is refused with a [`LinkError`] that names the place and says what to do; the loader never meets it.
+//!
+//! The passes stand in [`link`], one call each. How relocations are answered is in `x86_64.rs`; what the bytes of an image mean is
+//! `larder-format`'s.
+//!
+//! Not done: indirect functions, thread-local variables of other images or at fixed offsets from the thread pointer, TLS descriptors, linker
+//! scripts, archives, identical code folding.
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod elf;
+mod error;
+mod index;
+mod init;
+mod input;
+mod layout;
+mod live;
+mod made;
+mod merge;
+mod relocate;
+mod resolve;
+mod scan;
+mod symtab;
+mod units;
+mod unwind;
+mod x86_64;
+
+pub use error::LinkError;
+
+use larder_format::cpu::CpuFeatures;
+use larder_format::image::{HEADER_OFFSET, content_digest, content_digest_span};
+use larder_format::record::Record;
+use std::num::NonZeroUsize;
+
+/// A relocatable ELF object.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// Its name, for error messages only.
+    pub name: &'a str,
+    /// The file's bytes, at any alignment.
+    pub bytes: &'a [u8],
+}
+
+/// Which definitions the image offers by name.
+#[derive(Debug, Clone, Copy)]
+pub enum Exports<'a> {
+    /// Every global definition of default or protected visibility.
+    All,
+    /// Global definitions of these names, whatever their visibility. A name that is not defined is an error.
+    Only(&'a [&'a [u8]]),
+}
+
+/// The module that the objects were made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its bytes, compressed with zstd.
+    pub compressed: &'a [u8],
+    /// Number of bytes before compression.
+    pub raw_len: u64,
+}
+
+/// What goes into an image beside the objects.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkOptions<'a> {
+    /// What the image offers. Everything else that nothing reaches is left out.
+    pub exports: Exports<'a>,
+    /// The key the image is made for; zeros for none.
+    pub key: [u8; 32],
+    /// BLAKE3 of the module; zeros if that has no bytes.
+    pub module_digest: [u8; 32],
+    /// CPU features that the code needs.
+    pub features: CpuFeatures,
+    /// The program that generated the code, in words.
+    pub producer: &'a str,
+    /// LLVM's name of the target.
+    pub triple: &'a str,
+    /// The module, to be carried along.
+    pub source: Option<Source<'a>>,
+    /// Whether DWARF sections and `.comment` are kept. Symbols always are.
+    pub keep_debug: bool,
+    /// How many threads may work; the image does not depend on it.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for LinkOptions<'_> {
+    fn default() -> Self {
+        LinkOptions {
+            exports: Exports::All,
+            key: [0; 32],
+            module_digest: [0; 32],
+            features: CpuFeatures::NONE,
+            producer: "",
+            triple: "x86_64-unknown-linux-gnu",
+            source: None,
+            keep_debug: true,
+            threads: NonZeroUsize::MIN,
+        }
+    }
+}
+
+/// An image, and what it took to make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Counts for people.
+    pub report: LinkReport,
+}
+
+/// What the linker did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkReport {
+    /// Loaded sections of the objects.
+    pub sections_count: usize,
+    /// Those that nothing reaches, or whose COMDAT group was repeated.
+    pub dropped_count: usize,
+    /// Sections of debug information that were left out because they or their object's others are compressed.
+    pub compressed_debug_count: usize,
+    /// Bytes that string and constant sections had in common.
+    pub merged_len: u64,
+    /// Instructions that need no slot any more.
+    pub relaxed_count: usize,
+    /// Names the image needs.
+    pub imports_count: usize,
+    /// Imports that are called through a stub.
+    pub stubs_count: usize,
+    /// Names the image offers.
+    pub exports_count: usize,
+    /// Functions.
+    pub units_count: usize,
+    /// Words that the loader adds the image's address to.
+    pub relative_count: usize,
+    /// Words that the loader adds an import's address to.
+    pub fixups_count: usize,
+}
+
+/// Links objects to an image.
+///
+/// The order of the objects decides between equals: of weak definitions and COMDAT groups the first wins, and code and data stand in that
+/// order.
+///
+/// # Errors
+/// Whatever an object can't be, or ask of an image: see [`LinkError`]. No input makes this panic.
+pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked, LinkError> {
+    // Take the objects apart. From here on, sections and symbols are numbers, and all of them exist.
+    let mut inputs = input::read_objects(objects)?;
+    // Find the one definition of every name: strong before common before weak, one COMDAT group of each kind.
+    let symbols = resolve::resolve_symbols(&mut inputs)?;
+    // Beyond this point, no section and no symbol is added.
+
+    // Take `.eh_frame` apart, since its records live and die with their functions.
+    let unwind = unwind::read_unwind_records(&inputs, &symbols)?;
+    // Leave out what nothing reaches.
+    let live = live::mark_live(&inputs, &symbols, &unwind, &options.exports)?;
+    // Keep equal strings and constants once.
+    let merged = merge::merge_sections(&inputs, &live, options.keep_debug)?;
+    // Choose the unwind records that stay, and write equal CIEs once.
+    let unwind_plan = unwind::plan_unwind(&inputs, &symbols, &unwind, &live)?;
+    // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
+    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan)?;
+    // Beyond this point, no import, slot or stub is added.
+
+    // Read the lists of initialisers, find the functions, and with them the size of the index.
+    let lists = init::collect_initialisers(&inputs, &symbols, &live)?;
+    let units = units::collect_units(&inputs, &symbols, &live, &needs);
+    let index = index::plan_index(&inputs, &live, &needs, &lists, &units, options)?;
+    // Give everything its place.
+    let sizes = layout::Sizes { unwind: &unwind_plan, index: &index, keep_debug: options.keep_debug };
+    let layout = layout::assign_offsets(&inputs, &live, &merged, &needs, sizes)?;
+    let addresses = address::Addresses::new(&inputs, &merged, &needs, &layout);
+    let symbol_table = symtab::collect_symbols(&addresses, &symbols, &live);
+    let tail =
+        elf::plan_tail(&layout, &symbol_table, options.source.map_or(0, |source| source.compressed.len() as u64))?;
+    // Beyond this point, nothing moves.
+
+    // Write: contents with their relocations, what the linker made itself, the index, and the ELF around it.
+    let mut file = vec![0; tail.file_len as usize];
+    let relocator = relocate::Relocator { addresses, symbols: &symbols, live: &live };
+    relocate::write_sections(&relocator, &mut file, options.threads)?;
+    relocate::write_unwind(&relocator, &unwind, &unwind_plan, &mut file)?;
+    made::write_made_sections(&addresses, &mut file)?;
+    let (mut header, tables) = index.encode(&addresses, &lists, &units, options);
+    header.file_len = tail.file_len;
+    header.dso_handle = symbols.dso_handle.and_then(|section| layout.section(section)).unwrap_or_default();
+    write_source(options.source, &tail, &mut header, &mut file);
+    write_index(&header, &tables, &mut file);
+    elf::write_elf(&layout, &header, &symbol_table, &tail, &mut file);
+    made::write_build_id(&addresses, &mut file, options.threads);
+    // The digest covers everything else, so it is the last.
+    write_digest(&mut file);
+
+    let report = report(&inputs, &live, &merged, &needs, &index, units.functions.len());
+    Ok(Linked { bytes: file, report })
+}
+
+fn write_source(
+    source: Option<Source<'_>>,
+    tail: &elf::Tail,
+    header: &mut larder_format::image::ImageHeader,
+    file: &mut [u8],
+) {
+    if let Some(source) = source {
+        header.source = tail.source;
+        let start = tail.source.offset as usize;
+        file[start..start + source.compressed.len()].copy_from_slice(source.compressed);
+    }
+}
+
+fn write_index(header: &larder_format::image::ImageHeader, tables: &[u8], file: &mut [u8]) {
+    let mut bytes = Vec::new();
+    header.encode(&mut bytes);
+    file[HEADER_OFFSET..HEADER_OFFSET + bytes.len()].copy_from_slice(&bytes);
+    let start = layout::INDEX_OFFSET as usize;
+    file[start..start + tables.len()].copy_from_slice(tables);
+}
+
+fn write_digest(file: &mut [u8]) {
+    if let Some(digest) = content_digest(file) {
+        file[content_digest_span()].copy_from_slice(&digest);
+    }
+}
+
+fn report(
+    inputs: &input::Inputs<'_>,
+    live: &live::Live,
+    merged: &merge::Merged<'_>,
+    needs: &scan::Needs,
+    index: &index::IndexPlan,
+    units_count: usize,
+) -> LinkReport {
+    let loaded = || inputs.sections().filter(|(_, section)| section.role == input::Role::Loaded);
+    let (imports_count, exports_count) = index.counts();
+    LinkReport {
+        sections_count: loaded().count(),
+        dropped_count: loaded().filter(|&(id, _)| !live.contains(id)).count(),
+        compressed_debug_count: inputs.compressed_debug_count,
+        merged_len: merged.saved_len,
+        relaxed_count: needs.relaxed_count,
+        imports_count,
+        stubs_count: needs.stubs.len(),
+        exports_count,
+        units_count,
+        relative_count: needs.rebased.len(),
+        fixups_count: needs.bound.len(),
+    }
+}

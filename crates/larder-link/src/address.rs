@@ -1,0 +1,93 @@
+//! Symbols to numbers, once everything has its place.
+
+use crate::input::{Inputs, Place, SectionId, SymbolId, stt};
+use crate::layout::{Layout, Made};
+use crate::merge::Merged;
+use crate::scan::Needs;
+use crate::x86_64::STUB_LEN;
+use larder_format::image::WORD;
+
+/// All that it takes to tell where something is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses<'x, 'a> {
+    pub(crate) inputs: &'x Inputs<'a>,
+    pub(crate) merged: &'x Merged<'a>,
+    pub(crate) needs: &'x Needs,
+    pub(crate) layout: &'x Layout<'a>,
+    /// Image offset of the slots.
+    pub(crate) got: u64,
+    stubs: u64,
+}
+
+impl<'x, 'a> Addresses<'x, 'a> {
+    pub(crate) fn new(
+        inputs: &'x Inputs<'a>,
+        merged: &'x Merged<'a>,
+        needs: &'x Needs,
+        layout: &'x Layout<'a>,
+    ) -> Self {
+        Addresses { inputs, merged, needs, layout, got: layout.got(), stubs: layout.made_offset(Made::Stubs) }
+    }
+
+    /// Image offset of a byte of a section, or offset in its output section for debug information; `None` if it is not in the image.
+    pub(crate) fn place(&self, section: SectionId, offset: u64) -> Option<u64> {
+        if let Some(start) = self.layout.section(section) {
+            return Some(start.wrapping_add(offset));
+        }
+        let (pool, offset) = self.merged.find(section, offset)?;
+        Some(self.layout.pool(pool) + offset)
+    }
+
+    /// S: image offset or number of a definition. Of a merged section itself, the addend chooses the piece, so that S + A is right.
+    #[inline]
+    pub(crate) fn symbol(&self, definition: SymbolId, addend: i64) -> Option<u64> {
+        let symbol = self.inputs.symbol(definition);
+        match symbol.place {
+            Place::Section(id) => match self.layout.section(id) {
+                Some(start) => Some(start.wrapping_add(symbol.value)),
+                None if symbol.kind == stt::SECTION => {
+                    let place = self.place(id, symbol.value.wrapping_add_signed(addend))?;
+                    Some(place.wrapping_add_signed(addend.wrapping_neg()))
+                }
+                None => self.place(id, symbol.value),
+            },
+            Place::Absolute => Some(symbol.value),
+            Place::Null => Some(0),
+            Place::Linker(symbol) => Some(self.layout.linker_symbol(symbol)),
+            Place::Undefined | Place::Common => None,
+        }
+    }
+
+    /// Offset of a thread-local variable in its block.
+    pub(crate) fn thread_offset(&self, definition: SymbolId) -> Option<u64> {
+        Some(self.symbol(definition, 0)?.wrapping_sub(self.layout.tls_template.offset))
+    }
+
+    /// G: image offset of the symbol's slot.
+    pub(crate) fn slot(&self, definition: SymbolId) -> Option<u64> {
+        if let Some(import) = self.needs.import(definition) {
+            return Some(self.got + u64::from(import) * WORD);
+        }
+        Some(self.own_slot(self.needs.own_slot(definition)?))
+    }
+
+    /// Image offset of a slot for a symbol of the image.
+    pub(crate) fn own_slot(&self, index: u32) -> u64 {
+        self.got + (self.needs.imports.len() as u64 + u64::from(index)) * WORD
+    }
+
+    /// Image offset of a variable's module and offset pair.
+    pub(crate) fn pair(&self, index: u32) -> u64 {
+        self.own_slot(self.needs.own_slots.len() as u32) + u64::from(index) * 2 * WORD
+    }
+
+    /// Image offset of the pair that stands for the thread's block.
+    pub(crate) fn block_pair(&self) -> u64 {
+        self.pair(self.needs.pairs.len() as u32)
+    }
+
+    /// Image offset of a call stub.
+    pub(crate) fn stub(&self, index: u32) -> u64 {
+        self.stubs + u64::from(index) * STUB_LEN
+    }
+}

@@ -1,0 +1,287 @@
+//! The tables that the loader reads: their rows and sizes before the layout, their offsets after it.
+
+use crate::address::Addresses;
+use crate::error::LinkError;
+use crate::init::Lists;
+use crate::input::{Binding, Inputs, Place, SymbolId, sh};
+use crate::layout::{INDEX_OFFSET, Made};
+use crate::live::Live;
+use crate::scan::Needs;
+use crate::units::Units;
+use crate::{LinkOptions, Source};
+use larder_format::image::{
+    ABI_VERSION, Export, ExportTable, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Span, Table, Text, Unit,
+    export_flags, gnu_hash, import_flags, unit_flags,
+};
+use larder_format::record::Record;
+
+/// Everything in the index but offsets.
+#[derive(Debug)]
+pub(crate) struct IndexPlan {
+    imports: Vec<Import>,
+    exports: Vec<(SymbolId, Export)>,
+    buckets: Vec<u32>,
+    /// Names of the units, in the order of [`Units::functions`].
+    unit_names: Vec<Text>,
+    strings: Vec<u8>,
+    producer: Text,
+    triple: Text,
+    counts: Counts,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    init: usize,
+    fini: usize,
+    fixups: usize,
+    tls_modules: usize,
+    unit_imports: usize,
+}
+
+/// Decides what the index says, as far as that needs no offset.
+pub(crate) fn plan_index(
+    inputs: &Inputs<'_>,
+    live: &Live,
+    needs: &Needs,
+    lists: &Lists,
+    units: &Units,
+    options: &LinkOptions<'_>,
+) -> Result<IndexPlan, LinkError> {
+    let mut strings = Strings { bytes: vec![0] };
+    let imports = needs.imports.iter().map(|import| plan_import(inputs, import, &mut strings)).collect();
+    let exports = plan_exports(inputs, live, &mut strings);
+    let buckets = buckets(&exports);
+    let (producer, triple) = (strings.add(options.producer.as_bytes()), strings.add(options.triple.as_bytes()));
+    let unit_names = plan_unit_names(inputs, units, &exports, &mut strings);
+    let max = u64::from(u32::MAX);
+    if strings.bytes.len() as u64 > max {
+        return Err(LinkError::TooLarge { what: "names", len: strings.bytes.len() as u64, max });
+    }
+    let counts = Counts {
+        init: lists.init.len(),
+        fini: lists.fini.len(),
+        fixups: needs.bound.len(),
+        tls_modules: needs.pairs.len() + usize::from(needs.block_pair),
+        unit_imports: units.imports.len(),
+    };
+    Ok(IndexPlan { imports, exports, buckets, unit_names, strings: strings.bytes, producer, triple, counts })
+}
+
+struct Strings {
+    bytes: Vec<u8>,
+}
+
+impl Strings {
+    /// Names have no NUL in them: they come from string tables, and texts are cut there.
+    fn add(&mut self, name: &[u8]) -> Text {
+        let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+        let text = Text { offset: self.bytes.len() as u32, len: name.len() as u32 };
+        self.bytes.extend_from_slice(name);
+        self.bytes.push(0);
+        text
+    }
+}
+
+fn plan_import(inputs: &Inputs<'_>, import: &crate::scan::Import, strings: &mut Strings) -> Import {
+    let symbol = inputs.symbol(import.symbol);
+    let weak = if symbol.binding == Binding::Weak { import_flags::WEAK } else { 0 };
+    let function = if import.called { import_flags::FUNCTION } else { 0 };
+    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags: weak | function }
+}
+
+fn plan_exports(inputs: &Inputs<'_>, live: &Live, strings: &mut Strings) -> Vec<(SymbolId, Export)> {
+    let count = live.exports.len();
+    let hashed = live.exports.iter().map(|&id| (gnu_hash(inputs.symbol(id).name), id));
+    let mut sorted: Vec<(u32, SymbolId)> = hashed.collect();
+    sorted.sort_by_key(|&(hash, id)| (ExportTable::bucket_of(hash, count), inputs.symbol(id).name));
+    sorted.into_iter().map(|(hash, id)| (id, plan_export(inputs, id, hash, strings))).collect()
+}
+
+fn plan_export(inputs: &Inputs<'_>, id: SymbolId, hash: u32, strings: &mut Strings) -> Export {
+    let symbol = inputs.symbol(id);
+    let weak = if symbol.binding == Binding::Weak { export_flags::WEAK } else { 0 };
+    let kind = match symbol.place {
+        Place::Section(section) if inputs.section(section).is(sh::TLS) => export_flags::TLS,
+        Place::Section(section) if inputs.section(section).is(sh::EXECINSTR) => export_flags::FUNCTION,
+        _ => 0,
+    };
+    Export { name: strings.add(symbol.name), hash, flags: weak | kind, offset: 0, len: symbol.len }
+}
+
+/// First row of each bucket, and the end of the last.
+fn buckets(exports: &[(SymbolId, Export)]) -> Vec<u32> {
+    let count = ExportTable::bucket_count(exports.len());
+    let mut firsts = vec![0; count + 1];
+    for (_, export) in exports {
+        firsts[ExportTable::bucket_of(export.hash, exports.len()) + 1] += 1;
+    }
+    for bucket in 0..count {
+        firsts[bucket + 1] += firsts[bucket];
+    }
+    firsts
+}
+
+/// An exported function's name stands in the strings already.
+fn plan_unit_names(
+    inputs: &Inputs<'_>,
+    units: &Units,
+    exports: &[(SymbolId, Export)],
+    strings: &mut Strings,
+) -> Vec<Text> {
+    let mut known = vec![None; inputs.symbols.len()];
+    exports.iter().for_each(|(id, export)| known[id.index()] = Some(export.name));
+    let names = units.functions.iter().map(|function| function.symbol);
+    names.map(|id| known[id.index()].unwrap_or_else(|| strings.add(inputs.symbol(id).name))).collect()
+}
+
+/// Tables begin at multiples of this.
+const TABLE_ALIGN: usize = 8;
+
+impl IndexPlan {
+    /// Number of imports and exports.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.imports.len(), self.exports.len())
+    }
+
+    /// Bytes of all tables, with so many rows of relative relocations.
+    pub(crate) fn len(&self, relr_count: usize) -> u64 {
+        let tables = [
+            self.imports.len() * Import::SIZE,
+            self.buckets.len() * u32::SIZE,
+            self.exports.len() * Export::SIZE,
+            self.counts.init * u64::SIZE,
+            self.counts.fini * u64::SIZE,
+            self.counts.fixups * Fixup::SIZE,
+            self.counts.tls_modules * u64::SIZE,
+            relr_count * u64::SIZE,
+            self.strings.len(),
+            self.unit_names.len() * Unit::SIZE,
+            self.counts.unit_imports * u32::SIZE,
+        ];
+        tables.iter().map(|len| len.next_multiple_of(TABLE_ALIGN) as u64).sum()
+    }
+
+    /// The header, without the digest and the file's length, and the tables behind it.
+    pub(crate) fn encode(
+        &self,
+        addresses: &Addresses<'_, '_>,
+        lists: &Lists,
+        units: &Units,
+        options: &LinkOptions<'_>,
+    ) -> (ImageHeader, Vec<u8>) {
+        let needs = addresses.needs;
+        let mut tables = Tables { bytes: Vec::new() };
+        let (unit_rows, unit_imports) = self.unit_rows(addresses, units);
+        let header = ImageHeader {
+            imports: tables.add(self.imports.iter().copied()),
+            export_buckets: tables.add(self.buckets.iter().copied()),
+            exports: tables.add(self.exports.iter().map(|(id, export)| export_row(addresses, *id, *export))),
+            init: tables.add(functions(addresses, &lists.init)),
+            fini: tables.add(functions(addresses, &lists.fini)),
+            fixups: tables.add(fixups(addresses).into_iter()),
+            tls_modules: tables.add((0..self.counts.tls_modules as u32).map(|index| addresses.pair(index))),
+            relr: tables.add(addresses.layout.relr.iter().copied()),
+            strings: tables.add_bytes(&self.strings),
+            units: tables.add(unit_rows.into_iter()),
+            unit_imports: tables.add(unit_imports.into_iter()),
+            ..self.fixed_header(addresses, options)
+        };
+        debug_assert_eq!(needs.bound.len(), header.fixups.count as usize);
+        (header, tables.bytes)
+    }
+
+    fn fixed_header(&self, addresses: &Addresses<'_, '_>, options: &LinkOptions<'_>) -> ImageHeader {
+        let layout = addresses.layout;
+        let made =
+            |made| layout.made(made).map_or(Span::default(), |output| Span { offset: output.offset, len: output.len });
+        ImageHeader {
+            magic: MAGIC,
+            format_version: FORMAT_VERSION,
+            abi_version: ABI_VERSION,
+            key: options.key,
+            module_digest: options.module_digest,
+            mem_len: layout.end.next_multiple_of(PAGE).max(layout.rw.offset + layout.rw.len),
+            rx: layout.rx,
+            rw: layout.rw,
+            relro_len: layout.relro_len,
+            slots_offset: addresses.got,
+            features: options.features,
+            eh_frame_hdr: made(Made::UnwindTable),
+            eh_frame: made(Made::Unwind),
+            tls_template: layout.tls_template,
+            tls_mem_len: layout.tls_mem_len,
+            tls_align: layout.tls_align,
+            source_len: options.source.map_or(0, |Source { raw_len, .. }| raw_len),
+            producer: self.producer,
+            triple: self.triple,
+            ..ImageHeader::default()
+        }
+    }
+
+    fn unit_rows(&self, addresses: &Addresses<'_, '_>, units: &Units) -> (Vec<Unit>, Vec<u32>) {
+        let row = |(function, &name): (&crate::units::Function, &Text)| Unit {
+            name,
+            offset: addresses.place(function.section, function.start).unwrap_or_default(),
+            len: function.len,
+            flags: if function.exported { unit_flags::EXPORTED } else { 0 },
+            imports_first: function.imports.start,
+            imports_count: function.imports.end - function.imports.start,
+        };
+        let mut rows: Vec<Unit> = units.functions.iter().zip(&self.unit_names).map(row).collect();
+        rows.sort_by_key(|unit| unit.offset);
+        (rows, units.imports.clone())
+    }
+}
+
+fn export_row(addresses: &Addresses<'_, '_>, id: SymbolId, export: Export) -> Export {
+    let thread = export.flags & export_flags::TLS != 0;
+    let offset = if thread { addresses.thread_offset(id) } else { addresses.symbol(id, 0) };
+    Export { offset: offset.unwrap_or_default(), ..export }
+}
+
+fn functions<'i>(
+    addresses: &'i Addresses<'_, '_>,
+    list: &'i [(SymbolId, i64)],
+) -> impl ExactSizeIterator<Item = u64> + 'i {
+    list.iter().map(|&(id, addend)| addresses.symbol(id, addend).unwrap_or_default().wrapping_add_signed(addend))
+}
+
+fn fixups(addresses: &Addresses<'_, '_>) -> Vec<Fixup> {
+    let row = |bound: &crate::scan::BoundWord| Fixup {
+        place: addresses.place(bound.word.section, bound.word.offset).unwrap_or_default(),
+        addend: bound.addend,
+        import: addresses.needs.import(bound.symbol).unwrap_or_default(),
+        reserved: 0,
+    };
+    let mut rows: Vec<Fixup> = addresses.needs.bound.iter().map(row).collect();
+    rows.sort_by_key(|fixup| fixup.place);
+    rows
+}
+
+struct Tables {
+    bytes: Vec<u8>,
+}
+
+impl Tables {
+    fn add<R: Record>(&mut self, rows: impl ExactSizeIterator<Item = R>) -> Table {
+        let table = Table { offset: self.offset() as u32, count: rows.len() as u32 };
+        rows.for_each(|row| row.encode(&mut self.bytes));
+        self.pad();
+        table
+    }
+
+    fn add_bytes(&mut self, bytes: &[u8]) -> Span {
+        let span = Span { offset: self.offset(), len: bytes.len() as u64 };
+        self.bytes.extend_from_slice(bytes);
+        self.pad();
+        span
+    }
+
+    fn offset(&self) -> u64 {
+        INDEX_OFFSET + self.bytes.len() as u64
+    }
+
+    fn pad(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(TABLE_ALIGN), 0);
+    }
+}

@@ -1,0 +1,167 @@
+//! Which sections are part of the image: those that something can reach.
+//!
+//! Roots are the exports, initialisers and finalisers, and what the compiler marked to be kept. From there every relocation is an edge.
+//! Unwind records follow their functions, not the other way round; debug information keeps nothing alive.
+
+use crate::error::{LinkError, text};
+use crate::input::{Binding, Inputs, LinkerSymbol, Place, Role, SectionId, SymbolId, Visibility, sh};
+use crate::resolve::Symbols;
+use crate::unwind::Unwind;
+use crate::{Exports, init};
+use std::collections::HashMap;
+
+/// The set of live sections, and the exports it began with.
+#[derive(Debug)]
+pub(crate) struct Live {
+    sections: Vec<bool>,
+    /// Definitions that the image offers, in order of first mention.
+    pub(crate) exports: Vec<SymbolId>,
+}
+
+impl Live {
+    /// Whether the section is part of the loaded image.
+    pub(crate) fn contains(&self, section: SectionId) -> bool {
+        self.sections.get(section.index()).copied().unwrap_or(false)
+    }
+}
+
+/// Follows every reference from the roots.
+pub(crate) fn mark_live(
+    inputs: &Inputs<'_>,
+    symbols: &Symbols<'_>,
+    unwind: &Unwind,
+    exports: &Exports<'_>,
+) -> Result<Live, LinkError> {
+    let exports = choose_exports(inputs, symbols, exports)?;
+    let mut marker = Marker {
+        inputs,
+        symbols,
+        unwind,
+        live: vec![false; inputs.sections.len()],
+        waiting: Vec::new(),
+        describers: describers(inputs),
+        named: None,
+    };
+    exports.iter().for_each(|&id| marker.mark_symbol(id));
+    for (id, section) in inputs.sections() {
+        if section.role == Role::Loaded && (section.is(sh::GNU_RETAIN) || init::is_list(section)) {
+            marker.mark(id);
+        }
+    }
+    marker.run();
+    Ok(Live { sections: marker.live, exports })
+}
+
+fn choose_exports(
+    inputs: &Inputs<'_>,
+    symbols: &Symbols<'_>,
+    exports: &Exports<'_>,
+) -> Result<Vec<SymbolId>, LinkError> {
+    match exports {
+        Exports::All => Ok(symbols.globals().filter(|&id| is_offered(inputs, id)).collect()),
+        Exports::Only(names) => {
+            let mut chosen =
+                names.iter().map(|name| choose_export(inputs, symbols, name)).collect::<Result<Vec<_>, _>>()?;
+            chosen.sort_unstable();
+            chosen.dedup();
+            Ok(chosen)
+        }
+    }
+}
+
+fn is_offered(inputs: &Inputs<'_>, id: SymbolId) -> bool {
+    let symbol = inputs.symbol(id);
+    let visible = symbol.visibility != Visibility::Hidden && symbol.binding != Binding::Local;
+    visible && !symbol.name.is_empty() && matches!(symbol.place, Place::Section(_))
+}
+
+fn choose_export(inputs: &Inputs<'_>, symbols: &Symbols<'_>, name: &[u8]) -> Result<SymbolId, LinkError> {
+    let refuse = |what| Err(LinkError::Export { symbol: text(name), what });
+    let Some(id) = symbols.find(name) else { return refuse("no object defines it") };
+    match inputs.symbol(id).place {
+        Place::Section(_) => Ok(id),
+        Place::Undefined | Place::Null => refuse("no object defines it, though some need it"),
+        _ => refuse("it is a number or the linker's own symbol, which has no place in the image"),
+    }
+}
+
+/// Sections that describe another (`SHF_LINK_ORDER`) live with it.
+fn describers(inputs: &Inputs<'_>) -> HashMap<SectionId, Vec<SectionId>> {
+    let mut describers: HashMap<SectionId, Vec<SectionId>> = HashMap::new();
+    for (id, section) in inputs.sections().filter(|(_, section)| section.role == Role::Loaded) {
+        if let Some(described) = section.described {
+            describers.entry(described).or_default().push(id);
+        }
+    }
+    describers
+}
+
+struct Marker<'x, 'a> {
+    inputs: &'x Inputs<'a>,
+    symbols: &'x Symbols<'a>,
+    unwind: &'x Unwind,
+    live: Vec<bool>,
+    waiting: Vec<SectionId>,
+    describers: HashMap<SectionId, Vec<SectionId>>,
+    /// Loaded sections by name, made when the first `__start_` symbol is met.
+    named: Option<HashMap<&'a [u8], Vec<SectionId>>>,
+}
+
+impl Marker<'_, '_> {
+    fn run(&mut self) {
+        while let Some(id) = self.waiting.pop() {
+            self.follow(id);
+        }
+    }
+
+    fn mark(&mut self, id: SectionId) {
+        let loaded = self.inputs.section(id).role == Role::Loaded && !self.symbols.is_discarded(id);
+        if loaded && !std::mem::replace(&mut self.live[id.index()], true) {
+            self.waiting.push(id);
+        }
+    }
+
+    fn mark_symbol(&mut self, id: SymbolId) {
+        match self.inputs.symbol(self.symbols.definition(id)).place {
+            Place::Section(section) => self.mark(section),
+            Place::Linker(LinkerSymbol::Start(section) | LinkerSymbol::Stop(section)) => self.mark_named(section),
+            _ => {}
+        }
+    }
+
+    fn mark_named(&mut self, like: SectionId) {
+        let (inputs, symbols) = (self.inputs, self.symbols);
+        let named = self.named.get_or_insert_with(|| by_name(inputs, symbols));
+        // Taken out, since once is enough: sections of one name are marked together.
+        for id in named.remove(inputs.section(like).name).unwrap_or_default() {
+            self.mark(id);
+        }
+    }
+
+    fn follow(&mut self, id: SectionId) {
+        let (inputs, unwind) = (self.inputs, self.unwind);
+        let section = inputs.section(id);
+        section.relocs().for_each(|reloc| self.mark_symbol(reloc.symbol));
+        for fde in unwind.of_section(id) {
+            let cie = &unwind.cies[fde.cie.index()];
+            let records = fde.record.relocs(inputs).chain(cie.relocs(inputs));
+            records.for_each(|reloc| self.mark_symbol(reloc.symbol));
+        }
+        if let Some(describers) = self.describers.remove(&id) {
+            describers.into_iter().for_each(|describer| self.mark(describer));
+        }
+        if let Some(group) = section.group {
+            inputs.groups[group.index()].members.iter().for_each(|&member| self.mark(member));
+        }
+    }
+}
+
+fn by_name<'a>(inputs: &Inputs<'a>, symbols: &Symbols<'a>) -> HashMap<&'a [u8], Vec<SectionId>> {
+    let mut named: HashMap<&[u8], Vec<SectionId>> = HashMap::new();
+    for (id, section) in inputs.sections() {
+        if section.role == Role::Loaded && !symbols.is_discarded(id) {
+            named.entry(section.name).or_default().push(id);
+        }
+    }
+    named
+}

@@ -1,0 +1,58 @@
+//! Fills the sections that the linker makes itself: call stubs, slots of the image's own symbols, module and offset pairs, build id.
+
+use crate::address::Addresses;
+use crate::error::LinkError;
+use crate::layout::{BUILD_ID_LEN, Made};
+use crate::x86_64;
+use larder_format::image::WORD;
+use std::num::NonZeroUsize;
+
+/// Writes stubs, slots and pairs. Slots of imports stay zero: they are the loader's.
+pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]) -> Result<(), LinkError> {
+    let needs = addresses.needs;
+    for (&import, index) in needs.stubs.iter().zip(0..) {
+        let at = addresses.stub(index);
+        let slot = addresses.slot(import).unwrap_or_default();
+        let max = i32::MAX as u64;
+        let stub = x86_64::stub(at, slot).ok_or(LinkError::TooLarge {
+            what: "distance to import slots",
+            len: slot - at,
+            max,
+        })?;
+        put(file, at, &stub);
+    }
+    for (&symbol, index) in needs.own_slots.iter().zip(0..) {
+        put(file, addresses.own_slot(index), &addresses.symbol(symbol, 0).unwrap_or_default().to_le_bytes());
+    }
+    for (&symbol, index) in needs.pairs.iter().zip(0..) {
+        put(file, addresses.pair(index) + WORD, &addresses.thread_offset(symbol).unwrap_or_default().to_le_bytes());
+    }
+    Ok(())
+}
+
+/// Bytes that one step of the build id covers, so that threads can share the work.
+const STEP_LEN: usize = 4 << 20;
+
+/// Names the image to debuggers by what is in it: a digest over the digests of its parts, all but this note's being written.
+pub(crate) fn write_build_id(addresses: &Addresses<'_, '_>, file: &mut [u8], threads: NonZeroUsize) {
+    let steps: Vec<&[u8]> = file.chunks(STEP_LEN).collect();
+    let share = steps.len().div_ceil(threads.get()).max(1);
+    let mut hasher = blake3::Hasher::new();
+    std::thread::scope(|scope| {
+        let digests = |steps: &[&[u8]]| steps.iter().map(|step| blake3::hash(step)).collect::<Vec<_>>();
+        let handles: Vec<_> = steps.chunks(share).map(|steps| scope.spawn(move || digests(steps))).collect();
+        for digest in handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()) {
+            hasher.update(digest.as_bytes());
+        }
+    });
+    let mut note = Vec::with_capacity(BUILD_ID_LEN as usize);
+    // Elf64_Nhdr: lengths of name and content, NT_GNU_BUILD_ID.
+    [4u32, 20, 3].iter().for_each(|word| note.extend_from_slice(&word.to_le_bytes()));
+    note.extend_from_slice(b"GNU\0");
+    note.extend_from_slice(&hasher.finalize().as_bytes()[..20]);
+    put(file, addresses.layout.made_offset(Made::BuildId), &note);
+}
+
+fn put(file: &mut [u8], at: u64, bytes: &[u8]) {
+    file[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
+}

@@ -1,0 +1,200 @@
+//! Contents are copied to their places and their relocations applied.
+//!
+//! Every section is a piece of the file that no other touches, so threads share the work by runs of sections. What comes out does not
+//! depend on how many there are, and of several errors the first in the file is reported.
+
+use crate::address::Addresses;
+use crate::error::LinkError;
+use crate::input::{Reloc, Section, SectionId, SymbolId};
+use crate::layout::{Content, Output, Segment};
+use crate::live::Live;
+use crate::resolve::Symbols;
+use crate::scan;
+use crate::x86_64::{self, Action, TRAP, Width};
+use std::num::NonZeroUsize;
+
+mod unwind_bytes;
+
+pub(crate) use unwind_bytes::write_unwind;
+
+/// What applying a relocation needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relocator<'x, 'a> {
+    pub(crate) addresses: Addresses<'x, 'a>,
+    pub(crate) symbols: &'x Symbols<'a>,
+    pub(crate) live: &'x Live,
+}
+
+/// One piece of the file.
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    content: Content,
+    /// File offset.
+    offset: u64,
+    /// File offset where the next piece begins, or the output section ends.
+    end: u64,
+    code: bool,
+}
+
+/// Copies and relocates all sections but those that the linker made itself.
+pub(crate) fn write_sections(
+    relocator: &Relocator<'_, '_>,
+    file: &mut [u8],
+    threads: NonZeroUsize,
+) -> Result<(), LinkError> {
+    let jobs = jobs(relocator);
+    let runs = runs(&jobs, threads);
+    let mut results = Vec::new();
+    std::thread::scope(|scope| {
+        let (mut rest, mut at, mut handles) = (file, 0, Vec::new());
+        for run in runs {
+            let start = run.first().map_or(at, |job| job.offset);
+            let end = run.last().map_or(start, |job| job.end);
+            let (_, tail) = std::mem::take(&mut rest).split_at_mut((start - at) as usize);
+            let (part, tail) = tail.split_at_mut((end - start) as usize);
+            (rest, at) = (tail, end);
+            if threads.get() == 1 {
+                results.push(write_run(relocator, run, start, part));
+            } else {
+                handles.push(scope.spawn(move || write_run(relocator, run, start, part)));
+            }
+        }
+        results.extend(handles.into_iter().map(|handle| match handle.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+    });
+    results.into_iter().collect()
+}
+
+fn jobs(relocator: &Relocator<'_, '_>) -> Vec<Job> {
+    let outputs = relocator.addresses.layout.outputs.iter();
+    outputs.filter(|output| output.is_stored()).flat_map(jobs_of).collect()
+}
+
+fn jobs_of<'o>(output: &'o Output<'_>) -> impl Iterator<Item = Job> + 'o {
+    let ends = output.members.iter().skip(1).map(|member| member.offset).chain([output.len]);
+    let code = output.segment == Segment::Rx;
+    output.members.iter().zip(ends).map(move |(member, end)| {
+        let (offset, end) = (output.offset + member.offset, output.offset + end);
+        Job { content: member.content, offset, end, code }
+    })
+}
+
+/// Cuts the jobs, which are sorted by offset, into about as many runs as there are threads, with about the same number of bytes.
+fn runs(jobs: &[Job], threads: NonZeroUsize) -> Vec<&[Job]> {
+    let total: u64 = jobs.iter().map(|job| job.end - job.offset).sum();
+    let share = total / threads.get() as u64 + 1;
+    let mut run_len = 0;
+    jobs.chunk_by(|job, _| {
+        run_len += job.end - job.offset;
+        let more = run_len < share;
+        run_len = if more { run_len } else { 0 };
+        more
+    })
+    .collect()
+}
+
+fn write_run(relocator: &Relocator<'_, '_>, jobs: &[Job], start: u64, part: &mut [u8]) -> Result<(), LinkError> {
+    for job in jobs {
+        let piece = &mut part[(job.offset - start) as usize..(job.end - start) as usize];
+        match job.content {
+            Content::Pool(id) => {
+                let bytes = &relocator.addresses.merged.pools[id.index()].bytes;
+                piece[..bytes.len()].copy_from_slice(bytes);
+            }
+            Content::Section(id) => relocator.write_section(id, job.code, piece)?,
+        }
+    }
+    Ok(())
+}
+
+impl Relocator<'_, '_> {
+    /// `piece` is the section's room with the gap behind it.
+    fn write_section(&self, id: SectionId, code: bool, piece: &mut [u8]) -> Result<(), LinkError> {
+        let section = self.addresses.inputs.section(id);
+        let (bytes, gap) = piece.split_at_mut(section.data.len().min(piece.len()));
+        bytes.copy_from_slice(section.data);
+        if code {
+            gap.fill(TRAP);
+        }
+        let address = self.addresses.layout.section(id).unwrap_or_default();
+        for reloc in section.relocs() {
+            let definition = self.symbols.definition(reloc.symbol);
+            self.apply(section, &reloc, definition, address.wrapping_add(reloc.offset), bytes, reloc.offset as usize)?;
+        }
+        Ok(())
+    }
+
+    /// Applies one relocation: `place` is P, and the field stands at `at` in `bytes`.
+    fn apply(
+        &self,
+        section: &Section<'_>,
+        reloc: &Reloc,
+        definition: SymbolId,
+        place: u64,
+        bytes: &mut [u8],
+        at: usize,
+    ) -> Result<(), LinkError> {
+        let inputs = self.addresses.inputs;
+        let kind = x86_64::kind_of(reloc.kind);
+        let reach = scan::reach(inputs, self.live, definition);
+        let site = scan::site(section, reloc, self.addresses.needs.relax);
+        let refuse = |reason| scan::refusal(inputs, section, reloc, reason);
+        let action = x86_64::action(kind, &site, reach).map_err(refuse)?;
+        if action == Action::Nothing {
+            return Ok(());
+        }
+        let value = match action {
+            Action::Tombstone => tombstone(section, kind.width),
+            _ => self.value(action, reloc, definition, place).ok_or_else(|| refuse(OUTSIDE))?,
+        };
+        if let Action::Relaxed(relaxation) = action {
+            return relaxation.apply(bytes, at, value).ok_or_else(|| refuse(FAR));
+        }
+        if !kind.width.fits(value) {
+            return Err(refuse(FAR));
+        }
+        let field = bytes.get_mut(at..at + kind.width.len()).ok_or_else(|| refuse(OUTSIDE))?;
+        field.copy_from_slice(&value.to_le_bytes()[..kind.width.len()]);
+        Ok(())
+    }
+
+    /// The number that goes into the field.
+    fn value(&self, action: Action, reloc: &Reloc, definition: SymbolId, place: u64) -> Option<i64> {
+        let addresses = &self.addresses;
+        let symbol = || addresses.symbol(definition, reloc.addend);
+        let slot = || addresses.slot(definition);
+        let stub = || Some(addresses.stub(addresses.needs.stub(definition)?));
+        let pair = || Some(addresses.pair(addresses.needs.pair(definition)?));
+        let (target, base) = match action {
+            Action::Nothing | Action::Bound | Action::Tombstone => return Some(0),
+            Action::Number | Action::Rebased => (symbol()?, 0),
+            Action::Relative | Action::Relaxed(_) => (symbol()?, place),
+            Action::RelativeToStub => (stub()?, place),
+            Action::RelativeToSlot => (slot()?, place),
+            Action::FromGot => (symbol()?, addresses.got),
+            Action::StubFromGot => (stub()?, addresses.got),
+            Action::Got => (addresses.got, place),
+            Action::SlotFromGot => (slot()?, addresses.got),
+            Action::Size => (addresses.inputs.symbol(definition).len, 0),
+            Action::ThreadPair => (pair()?, place),
+            Action::ThreadBlock => (addresses.block_pair(), place),
+            Action::ThreadOffset => (addresses.thread_offset(definition)?, 0),
+        };
+        Some((target as i64).wrapping_add(reloc.addend).wrapping_sub(base as i64))
+    }
+}
+
+const OUTSIDE: &str = "the symbol and addend mean no place in the image: the object is damaged";
+const FAR: &str = "the distance does not fit the field: the image is too large for this code model";
+
+/// What debuggers take for an address that is not there. In lists of ranges and places, 0 would end the list, and -1 begin another base.
+fn tombstone(section: &Section<'_>, width: Width) -> i64 {
+    match section.name {
+        b".debug_loc" | b".debug_ranges" => 1,
+        b".debug_names" if width == Width::Unsigned => i64::from(u32::MAX),
+        b".debug_names" => -1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,318 @@
+//! Names to definitions: which symbol every symbol stands for, after all objects had their say.
+//!
+//! Rules (gABI "Symbol Table", GNU extensions): of several COMDAT groups with one signature the first is kept, and what the others
+//! define counts as undefined; a strong definition beats a common one, which beats a weak one; of equals the first wins, but two strong
+//! ones are an error; of common symbols the largest size and alignment count; the most hiding visibility of all mentions counts.
+//!
+//! A name that nothing defines is an import, unless linkers have always defined it ([`LinkerSymbol`]). `end`, `edata` and `etext`
+//! are not among those: hosts use such names, and programs that want the linker's have `_end` and so on.
+
+use crate::error::{LinkError, text};
+use crate::input::{
+    Binding, Inputs, LinkerSymbol, ObjectId, Place, Rela, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh,
+    stt,
+};
+use larder_format::image::TLS_GET_ADDR;
+use object::{I64, LittleEndian as LE, U64};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// What every symbol stands for.
+#[derive(Debug)]
+pub(crate) struct Symbols<'a> {
+    names: HashMap<&'a [u8], usize>,
+    globals: Vec<Global>,
+    definitions: Vec<SymbolId>,
+    discarded: Vec<bool>,
+    /// `__dso_handle`, if it is ours.
+    pub(crate) dso_handle: Option<SectionId>,
+}
+
+/// How much a mention of a name counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Undefined,
+    Weak,
+    Common,
+    Strong,
+}
+
+#[derive(Debug)]
+struct Global {
+    winner: SymbolId,
+    rank: Rank,
+    visibility: Visibility,
+    /// Somebody needs it unconditionally.
+    needed: bool,
+    thread_local: bool,
+    common_len: u64,
+    common_align: u64,
+}
+
+/// Decides for every symbol which definition it means. Appends sections for what the linker defines itself.
+pub(crate) fn resolve_symbols<'a>(inputs: &mut Inputs<'a>) -> Result<Symbols<'a>, LinkError> {
+    let mut symbols = Symbols {
+        names: HashMap::new(),
+        globals: Vec::new(),
+        definitions: Vec::new(),
+        discarded: discard_repeated_groups(inputs),
+        dso_handle: None,
+    };
+    symbols.collect(inputs)?;
+    symbols.settle(inputs);
+    symbols.allocate_commons(inputs);
+    symbols.define_linker_symbols(inputs);
+    symbols.discarded.resize(inputs.sections.len(), false);
+    Ok(symbols)
+}
+
+fn discard_repeated_groups(inputs: &Inputs<'_>) -> Vec<bool> {
+    let mut discarded = vec![false; inputs.sections.len()];
+    let mut kept: HashMap<&[u8], ()> = HashMap::new();
+    for group in inputs.groups.iter().filter(|group| group.comdat) {
+        if kept.insert(group.signature, ()).is_some() {
+            group.members.iter().for_each(|member| discarded[member.index()] = true);
+        }
+    }
+    discarded
+}
+
+impl<'a> Symbols<'a> {
+    /// The symbol that `id` stands for.
+    pub(crate) fn definition(&self, id: SymbolId) -> SymbolId {
+        self.definitions[id.index()]
+    }
+
+    /// Whether another group took the place of the section's group.
+    pub(crate) fn is_discarded(&self, section: SectionId) -> bool {
+        self.discarded[section.index()]
+    }
+
+    /// The definition, or first mention, of a global name.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<SymbolId> {
+        self.names.get(name).and_then(|&global| self.globals.get(global)).map(|global| global.winner)
+    }
+
+    /// Definition or first mention of every global name, in the order of first mention.
+    pub(crate) fn globals(&self) -> impl Iterator<Item = SymbolId> + '_ {
+        self.globals.iter().map(|global| global.winner)
+    }
+
+    fn collect(&mut self, inputs: &Inputs<'a>) -> Result<(), LinkError> {
+        for (index, symbol) in inputs.symbols.iter().enumerate() {
+            let id = SymbolId::from_index(index);
+            if symbol.binding == Binding::Local {
+                self.definitions.push(id);
+                continue;
+            }
+            let global = self.global(symbol.name, id);
+            // Until `settle`, a global's entry holds its number.
+            self.definitions.push(SymbolId::from_index(global));
+            self.mention(inputs, global, id, symbol)?;
+        }
+        Ok(())
+    }
+
+    fn global(&mut self, name: &'a [u8], first: SymbolId) -> usize {
+        let globals = &mut self.globals;
+        *self.names.entry(name).or_insert_with(|| {
+            globals.push(Global {
+                winner: first,
+                rank: Rank::Undefined,
+                visibility: Visibility::Default,
+                needed: false,
+                thread_local: false,
+                common_len: 0,
+                common_align: 1,
+            });
+            globals.len() - 1
+        })
+    }
+
+    fn mention(
+        &mut self,
+        inputs: &Inputs<'a>,
+        global: usize,
+        id: SymbolId,
+        symbol: &Symbol<'a>,
+    ) -> Result<(), LinkError> {
+        let rank = self.rank(symbol);
+        let global = &mut self.globals[global];
+        global.visibility = global.visibility.max(symbol.visibility);
+        match rank {
+            Rank::Undefined => {
+                global.needed |= symbol.binding != Binding::Weak;
+                global.thread_local |= symbol.is_thread_local();
+            }
+            Rank::Common => {
+                global.common_len = global.common_len.max(symbol.len);
+                global.common_align = global.common_align.max(symbol.value);
+            }
+            Rank::Strong if global.rank == Rank::Strong => {
+                let object = |id: ObjectId| inputs.object_name(id).to_owned();
+                let first = object(inputs.symbol(global.winner).object);
+                return Err(LinkError::Duplicate { symbol: text(symbol.name), first, second: object(symbol.object) });
+            }
+            Rank::Weak | Rank::Strong => {}
+        }
+        if rank > global.rank {
+            (global.winner, global.rank) = (id, rank);
+        }
+        Ok(())
+    }
+
+    fn rank(&self, symbol: &Symbol<'_>) -> Rank {
+        match symbol.place {
+            Place::Undefined => Rank::Undefined,
+            Place::Section(section) if self.is_discarded(section) => Rank::Undefined,
+            Place::Common => Rank::Common,
+            _ if symbol.binding == Binding::Weak => Rank::Weak,
+            _ => Rank::Strong,
+        }
+    }
+
+    /// Every name has its winner now; what all mentions said together is written to that symbol.
+    fn settle(&mut self, inputs: &mut Inputs<'a>) {
+        for global in &self.globals {
+            let symbol = &mut inputs.symbols[global.winner.index()];
+            symbol.visibility = global.visibility;
+            if global.rank == Rank::Undefined {
+                symbol.binding = if global.needed { Binding::Global } else { Binding::Weak };
+                symbol.kind = if global.thread_local { stt::TLS } else { symbol.kind };
+                let null = !global.needed && global.visibility != Visibility::Default;
+                (symbol.place, symbol.value) = (if null { Place::Null } else { Place::Undefined }, 0);
+            }
+        }
+        for (definition, symbol) in self.definitions.iter_mut().zip(&inputs.symbols) {
+            if symbol.binding != Binding::Local {
+                *definition = self.globals[definition.index()].winner;
+            }
+        }
+        self.rename_tls_get_addr(inputs);
+    }
+
+    /// Thread-local variables of an image are reached by the runtime's function, which has the C library's calling convention.
+    fn rename_tls_get_addr(&mut self, inputs: &mut Inputs<'a>) {
+        let Some(from) = self.find(b"__tls_get_addr").filter(|&id| inputs.symbol(id).place == Place::Undefined) else {
+            return;
+        };
+        match self.find(TLS_GET_ADDR.as_bytes()) {
+            None => inputs.symbols[from.index()].name = TLS_GET_ADDR.as_bytes(),
+            Some(to) => self.definitions.iter_mut().filter(|id| **id == from).for_each(|id| *id = to),
+        }
+    }
+
+    fn allocate_commons(&self, inputs: &mut Inputs<'a>) {
+        for global in self.globals.iter().filter(|global| global.rank == Rank::Common) {
+            let symbol = inputs.symbol(global.winner);
+            let (name, tls): (&[u8], _) = if symbol.is_thread_local() { (b".tbss", sh::TLS) } else { (b".bss", 0) };
+            let section = made_up(symbol.object, name, sh::NOBITS, sh::ALLOC | sh::WRITE | tls);
+            let section = Section { len: global.common_len, align: global.common_align, ..section };
+            let id = SectionId::from_index(inputs.sections.len());
+            inputs.sections.push(section);
+            let symbol = &mut inputs.symbols[global.winner.index()];
+            (symbol.place, symbol.value, symbol.len) = (Place::Section(id), 0, global.common_len);
+        }
+    }
+
+    fn define_linker_symbols(&mut self, inputs: &mut Inputs<'a>) {
+        let mut named: Option<HashMap<&[u8], SectionId>> = None;
+        for global in self.globals.iter().filter(|global| global.rank == Rank::Undefined) {
+            let symbol = inputs.symbol(global.winner);
+            let place = match symbol.name {
+                b"__dso_handle" => {
+                    let id = SectionId::from_index(inputs.sections.len());
+                    let section = dso_handle(symbol.object, global.winner);
+                    inputs.sections.push(section);
+                    self.dso_handle = Some(id);
+                    Place::Section(id)
+                }
+                name if name.starts_with(b"__start_") || name.starts_with(b"__stop_") => {
+                    let sections = named.get_or_insert_with(|| first_of_each_name(inputs, &self.discarded));
+                    match boundary(name, sections) {
+                        Some(boundary) => Place::Linker(boundary),
+                        None => continue,
+                    }
+                }
+                name => match linker_symbol(name) {
+                    Some(symbol) => Place::Linker(symbol),
+                    None => continue,
+                },
+            };
+            let symbol = &mut inputs.symbols[global.winner.index()];
+            (symbol.place, symbol.value, symbol.visibility) = (place, 0, Visibility::Hidden);
+        }
+    }
+}
+
+fn linker_symbol(name: &[u8]) -> Option<LinkerSymbol> {
+    Some(match name {
+        b"__ehdr_start" | b"__executable_start" => LinkerSymbol::ImageStart,
+        b"_etext" | b"__etext" => LinkerSymbol::TextEnd,
+        b"_edata" => LinkerSymbol::DataEnd,
+        b"__bss_start" => LinkerSymbol::BssStart,
+        b"_end" => LinkerSymbol::ImageEnd,
+        b"_GLOBAL_OFFSET_TABLE_" => LinkerSymbol::Got,
+        b"__GNU_EH_FRAME_HDR" => LinkerSymbol::UnwindTable,
+        b"__eh_frame_start" | b"__EH_FRAME_BEGIN__" => LinkerSymbol::UnwindStart,
+        b"__init_array_start"
+        | b"__init_array_end"
+        | b"__fini_array_start"
+        | b"__fini_array_end"
+        | b"__preinit_array_start"
+        | b"__preinit_array_end" => LinkerSymbol::EmptyList,
+        _ => return None,
+    })
+}
+
+/// Whether a section's name can be part of a C identifier, which is when `__start_` and `__stop_` name its ends.
+pub(crate) fn is_identifier(name: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    name.first().is_some_and(letter) && name.iter().all(|byte| letter(byte) || byte.is_ascii_digit())
+}
+
+fn first_of_each_name<'a>(inputs: &Inputs<'a>, discarded: &[bool]) -> HashMap<&'a [u8], SectionId> {
+    let mut first = HashMap::new();
+    for (id, section) in
+        inputs.sections().filter(|(_, section)| section.role == Role::Loaded && is_identifier(section.name))
+    {
+        if !discarded.get(id.index()).copied().unwrap_or(false) {
+            first.entry(section.name).or_insert(id);
+        }
+    }
+    first
+}
+
+fn boundary(name: &[u8], sections: &HashMap<&[u8], SectionId>) -> Option<LinkerSymbol> {
+    if let Some(section) = name.strip_prefix(b"__start_") {
+        return sections.get(section).map(|&id| LinkerSymbol::Start(id));
+    }
+    let section = name.strip_prefix(b"__stop_")?;
+    sections.get(section).map(|&id| LinkerSymbol::Stop(id))
+}
+
+/// A word whose address names this image to `__cxa_atexit`, and which holds that address, as C libraries do it.
+fn dso_handle<'a>(object: ObjectId, itself: SymbolId) -> Section<'a> {
+    let info = U64::new(LE, u64::from(object::elf::R_X86_64_64.0));
+    let reloc = Rela { r_offset: U64::new(LE, 0), r_info: info, r_addend: I64::new(LE, 0) };
+    let section = made_up(object, b".data.rel.ro", sh::PROGBITS, sh::ALLOC | sh::WRITE);
+    Section { len: 8, align: 8, data: &[0; 8], relocs: Cow::Owned(vec![reloc]), symbols_first: itself.0, ..section }
+}
+
+fn made_up<'a>(object: ObjectId, name: &'static [u8], kind: u32, flags: u64) -> Section<'a> {
+    Section {
+        object,
+        name,
+        role: Role::Loaded,
+        kind,
+        flags,
+        align: 1,
+        entry_len: 0,
+        len: 0,
+        data: &[],
+        relocs: Cow::Borrowed(&[]),
+        symbols_first: 0,
+        described: None,
+        group: None,
+    }
+}

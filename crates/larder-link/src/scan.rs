@@ -1,0 +1,291 @@
+//! What the relocations of the live sections need beside their symbols: imports, slots, call stubs, words for the loader.
+//!
+//! Each relocation is decided once here and once more when it is applied, by the same function
+//! ([`x86_64::action`]): this pass counts what has to have a place, that one fills it in. Behind this pass no import, slot or stub is added.
+
+use crate::error::{LinkError, text};
+use crate::input::{Inputs, Place, Reloc, Role, Section, SectionId, SymbolId, Visibility, sh};
+use crate::live::Live;
+use crate::resolve::Symbols;
+use crate::unwind::{BEGIN_OFFSET, Record, Unwind, UnwindPlan};
+use crate::x86_64::{self, Action, Ground, Reach, Relaxation, Site};
+
+/// Images whose loaded sections are smaller than this have no distance that does not fit 32 bits.
+const SMALL_LEN: u64 = 1 << 30;
+
+/// A symbol's place in the tables that this pass makes; [`NONE`] if it has none.
+#[derive(Debug, Clone, Copy)]
+struct Uses {
+    import: u32,
+    stub: u32,
+    slot: u32,
+    pair: u32,
+    called: bool,
+}
+
+const NONE: u32 = u32::MAX;
+const WANTED: u32 = u32::MAX - 1;
+
+/// A word in RW that the loader writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Word {
+    pub(crate) section: SectionId,
+    pub(crate) offset: u64,
+}
+
+/// A word that becomes an import's address plus an addend.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BoundWord {
+    pub(crate) word: Word,
+    pub(crate) symbol: SymbolId,
+    pub(crate) addend: i64,
+}
+
+/// A name the image needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Import {
+    pub(crate) symbol: SymbolId,
+    pub(crate) called: bool,
+}
+
+/// Everything the image needs for its relocations.
+#[derive(Debug)]
+pub(crate) struct Needs {
+    uses: Vec<Uses>,
+    /// Sorted by name.
+    pub(crate) imports: Vec<Import>,
+    /// Imports that have a call stub.
+    pub(crate) stubs: Vec<SymbolId>,
+    /// Symbols of the image that are reached through a slot all the same.
+    pub(crate) own_slots: Vec<SymbolId>,
+    /// Thread-local variables that have a module and offset pair.
+    pub(crate) pairs: Vec<SymbolId>,
+    /// Whether there is a pair for the thread's block itself.
+    pub(crate) block_pair: bool,
+    pub(crate) rebased: Vec<Word>,
+    pub(crate) bound: Vec<BoundWord>,
+    moved: Vec<bool>,
+    /// Whether instructions may be rewritten to do without slots.
+    pub(crate) relax: bool,
+    pub(crate) relaxed_count: usize,
+}
+
+impl Needs {
+    /// Index of the import that the symbol is.
+    pub(crate) fn import(&self, symbol: SymbolId) -> Option<u32> {
+        present(self.uses[symbol.index()].import)
+    }
+
+    /// Index of the symbol's call stub.
+    pub(crate) fn stub(&self, symbol: SymbolId) -> Option<u32> {
+        present(self.uses[symbol.index()].stub)
+    }
+
+    /// Index of the symbol's own slot.
+    pub(crate) fn own_slot(&self, symbol: SymbolId) -> Option<u32> {
+        present(self.uses[symbol.index()].slot)
+    }
+
+    /// Index of the variable's pair.
+    pub(crate) fn pair(&self, symbol: SymbolId) -> Option<u32> {
+        present(self.uses[symbol.index()].pair)
+    }
+
+    /// Whether a read-only section has words for the loader, so that it has to lie where the loader can write.
+    pub(crate) fn is_moved(&self, section: SectionId) -> bool {
+        self.moved.get(section.index()).copied().unwrap_or(false)
+    }
+}
+
+fn present(index: u32) -> Option<u32> {
+    (index < WANTED).then_some(index)
+}
+
+/// Goes through all relocations of what is live.
+pub(crate) fn scan_relocations(
+    inputs: &Inputs<'_>,
+    symbols: &Symbols<'_>,
+    live: &Live,
+    unwind: &Unwind,
+    plan: &UnwindPlan,
+) -> Result<Needs, LinkError> {
+    let uses = Uses { import: NONE, stub: NONE, slot: NONE, pair: NONE, called: false };
+    let needs = Needs {
+        uses: vec![uses; inputs.symbols.len()],
+        imports: Vec::new(),
+        stubs: Vec::new(),
+        own_slots: Vec::new(),
+        pairs: Vec::new(),
+        block_pair: false,
+        rebased: Vec::new(),
+        bound: Vec::new(),
+        moved: vec![false; inputs.sections.len()],
+        relax: is_small(inputs, live),
+        relaxed_count: 0,
+    };
+    let mut scan = Scan { inputs, symbols, live, needs };
+    for (id, _) in inputs.sections().filter(|&(id, _)| live.contains(id)) {
+        scan.section(id)?;
+    }
+    for (cie, _) in plan.cies() {
+        scan.record(&unwind.cies[cie.index()], None)?;
+    }
+    for fde in unwind.live_fdes(live) {
+        scan.record(&fde.record, Some(fde.record.bytes.start as u64 + BEGIN_OFFSET))?;
+    }
+    scan.number_imports();
+    Ok(scan.needs)
+}
+
+fn is_small(inputs: &Inputs<'_>, live: &Live) -> bool {
+    let lens = inputs.sections().filter(|&(id, _)| live.contains(id)).map(|(_, section)| section.len + section.align);
+    lens.fold(0, u64::saturating_add) < SMALL_LEN
+}
+
+/// What kind of place a section is for relocations.
+pub(crate) fn ground(section: &Section<'_>) -> Ground {
+    match section.role {
+        Role::Debug => Ground::Debug,
+        Role::Unwind => Ground::Unwind,
+        _ if section.is(sh::EXECINSTR) => Ground::Code,
+        _ => Ground::Data,
+    }
+}
+
+/// What a definition is to those that use it.
+pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: SymbolId) -> Reach {
+    let symbol = inputs.symbol(definition);
+    match symbol.place {
+        Place::Section(id) => {
+            let section = inputs.section(id);
+            match section.role {
+                Role::Debug => Reach::Image,
+                _ if !live.contains(id) => Reach::Gone,
+                _ if section.is(sh::TLS) => Reach::Thread,
+                _ => Reach::Image,
+            }
+        }
+        Place::Linker(_) => Reach::Image,
+        Place::Absolute => Reach::Absolute,
+        Place::Null => Reach::Null,
+        Place::Undefined if symbol.visibility != Visibility::Default => Reach::Missing,
+        Place::Undefined if symbol.is_thread_local() => Reach::ImportThread,
+        Place::Undefined => Reach::Import,
+        Place::Common => Reach::Gone,
+    }
+}
+
+/// The relocation's surroundings.
+pub(crate) fn site<'s>(section: &Section<'s>, reloc: &Reloc, relax: bool) -> Site<'s> {
+    let offset = usize::try_from(reloc.offset).unwrap_or(usize::MAX);
+    Site { ground: ground(section), bytes: section.data, offset, addend: reloc.addend, relax }
+}
+
+/// A relocation that is refused.
+pub(crate) fn refusal(inputs: &Inputs<'_>, section: &Section<'_>, reloc: &Reloc, reason: &'static str) -> LinkError {
+    let kind = x86_64::kind_of(reloc.kind);
+    let known = kind.name.starts_with("R_");
+    LinkError::Relocation {
+        object: inputs.object_name(section.object).into(),
+        section: text(section.name),
+        offset: reloc.offset,
+        symbol: inputs.symbol_name(reloc.symbol),
+        relocation: if known { kind.name.into() } else { format!("relocation {}", reloc.kind) },
+        reason,
+    }
+}
+
+struct Scan<'x, 'a> {
+    inputs: &'x Inputs<'a>,
+    symbols: &'x Symbols<'a>,
+    live: &'x Live,
+    needs: Needs,
+}
+
+impl Scan<'_, '_> {
+    fn section(&mut self, id: SectionId) -> Result<(), LinkError> {
+        for reloc in self.inputs.section(id).relocs() {
+            self.relocation(id, &reloc, self.symbols.definition(reloc.symbol))?;
+        }
+        Ok(())
+    }
+
+    /// `begin` is where an FDE points at its function.
+    fn record(&mut self, record: &Record, begin: Option<u64>) -> Result<(), LinkError> {
+        for reloc in record.relocs(self.inputs) {
+            let itself = begin == Some(reloc.offset);
+            let definition = if itself { reloc.symbol } else { self.symbols.definition(reloc.symbol) };
+            self.relocation(record.section, &reloc, definition)?;
+        }
+        Ok(())
+    }
+
+    fn relocation(&mut self, id: SectionId, reloc: &Reloc, definition: SymbolId) -> Result<(), LinkError> {
+        let section = self.inputs.section(id);
+        let site = site(section, reloc, self.needs.relax);
+        let kind = x86_64::kind_of(reloc.kind);
+        let reach = reach(self.inputs, self.live, definition);
+        let action =
+            x86_64::action(kind, &site, reach).map_err(|reason| refusal(self.inputs, section, reloc, reason))?;
+        let word = Word { section: id, offset: reloc.offset };
+        match action {
+            Action::Rebased if reloc.offset % 2 != 0 => {
+                let reason = "an address at an odd place, which packed relocations can't name: align the field";
+                return Err(refusal(self.inputs, section, reloc, reason));
+            }
+            Action::Rebased => {
+                self.needs.rebased.push(word);
+                self.needs.moved[id.index()] |= !section.is(sh::WRITE);
+            }
+            Action::Bound => {
+                self.needs.bound.push(BoundWord { word, symbol: definition, addend: reloc.addend });
+                self.needs.moved[id.index()] |= !section.is(sh::WRITE);
+                self.want_import(definition, false);
+            }
+            Action::RelativeToStub | Action::StubFromGot => {
+                self.want_import(definition, true);
+                want(&mut self.needs.uses[definition.index()].stub, &mut self.needs.stubs, definition);
+            }
+            Action::RelativeToSlot | Action::SlotFromGot if reach == Reach::Import => {
+                self.want_import(definition, x86_64::is_indirect_call(&site));
+            }
+            Action::RelativeToSlot | Action::SlotFromGot => {
+                want(&mut self.needs.uses[definition.index()].slot, &mut self.needs.own_slots, definition);
+            }
+            Action::ThreadPair => {
+                want(&mut self.needs.uses[definition.index()].pair, &mut self.needs.pairs, definition)
+            }
+            Action::ThreadBlock => self.needs.block_pair = true,
+            Action::Relaxed(Relaxation::Call | Relaxation::Jump | Relaxation::Lea) => self.needs.relaxed_count += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn want_import(&mut self, symbol: SymbolId, called: bool) {
+        let uses = &mut self.needs.uses[symbol.index()];
+        uses.called |= called;
+        if uses.import == NONE {
+            uses.import = WANTED;
+            self.needs.imports.push(Import { symbol, called: false });
+        }
+    }
+
+    /// Imports are sorted by name; every name stands once, since one definition stands for it.
+    fn number_imports(&mut self) {
+        let needs = &mut self.needs;
+        needs.imports.sort_by_key(|import| self.inputs.symbol(import.symbol).name);
+        for (index, import) in needs.imports.iter_mut().enumerate() {
+            let uses = &mut needs.uses[import.symbol.index()];
+            import.called = uses.called;
+            uses.import = index as u32;
+        }
+    }
+}
+
+fn want(place: &mut u32, table: &mut Vec<SymbolId>, symbol: SymbolId) {
+    if *place == NONE {
+        *place = table.len() as u32;
+        table.push(symbol);
+    }
+}

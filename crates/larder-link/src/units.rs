@@ -1,0 +1,101 @@
+//! Units: the image's functions, each with the imports that it uses itself.
+//!
+//! A function is what a symbol of that type says: a start and a size. Of several names for one start, the image's users know the exported
+//! one best, then global names; ties go to the first in the alphabet.
+
+use crate::input::{Binding, Inputs, Place, SectionId, SymbolId, sh, stt};
+use crate::live::Live;
+use crate::resolve::Symbols;
+use crate::scan::Needs;
+use std::ops::Range;
+
+/// Functions, in the order of sections and offsets.
+#[derive(Debug, Default)]
+pub(crate) struct Units {
+    pub(crate) functions: Vec<Function>,
+    /// Indices of imports, in runs that functions have.
+    pub(crate) imports: Vec<u32>,
+}
+
+/// One function.
+#[derive(Debug, Clone)]
+pub(crate) struct Function {
+    pub(crate) symbol: SymbolId,
+    pub(crate) section: SectionId,
+    /// Offset in the section.
+    pub(crate) start: u64,
+    pub(crate) len: u32,
+    pub(crate) exported: bool,
+    /// Its run in [`Units::imports`].
+    pub(crate) imports: Range<u32>,
+}
+
+/// How well a name stands for a function; less is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Exported,
+    Global,
+    Local,
+    /// The name means another function now.
+    Replaced,
+}
+
+/// Finds the functions of all live code.
+pub(crate) fn collect_units(inputs: &Inputs<'_>, symbols: &Symbols<'_>, live: &Live, needs: &Needs) -> Units {
+    let mut exported = vec![false; inputs.symbols.len()];
+    live.exports.iter().for_each(|id| exported[id.index()] = true);
+    let mut named: Vec<(Function, Standing)> = Vec::new();
+    for index in 0..inputs.symbols.len() {
+        let id = SymbolId::from_index(index);
+        if let Some(function) = function(inputs, live, id, exported[index]) {
+            named.push((function, standing(inputs, symbols, id, exported[index])));
+        }
+    }
+    named.sort_by(|(a, a_standing), (b, b_standing)| {
+        let key = |function: &Function, standing| (function.section, function.start, standing);
+        let names = || inputs.symbol(a.symbol).name.cmp(inputs.symbol(b.symbol).name);
+        key(a, *a_standing).cmp(&key(b, *b_standing)).then_with(names)
+    });
+    named.dedup_by(|(b, _), (a, _)| (a.section, a.start) == (b.section, b.start));
+    let mut units = Units { functions: named.into_iter().map(|(function, _)| function).collect(), imports: Vec::new() };
+    units.collect_imports(inputs, symbols, needs);
+    units
+}
+
+fn function(inputs: &Inputs<'_>, live: &Live, id: SymbolId, exported: bool) -> Option<Function> {
+    let symbol = inputs.symbol(id);
+    let Place::Section(section) = symbol.place else { return None };
+    if symbol.kind != stt::FUNC || !live.contains(section) || !inputs.section(section).is(sh::EXECINSTR) {
+        return None;
+    }
+    // Sizes that assembly made up are cut at the section's end.
+    let len = symbol.len.min(inputs.section(section).len - symbol.value);
+    let len = u32::try_from(len).ok().filter(|&len| len > 0)?;
+    Some(Function { symbol: id, section, start: symbol.value, len, exported, imports: 0..0 })
+}
+
+fn standing(inputs: &Inputs<'_>, symbols: &Symbols<'_>, id: SymbolId, exported: bool) -> Standing {
+    match inputs.symbol(id).binding {
+        _ if exported => Standing::Exported,
+        _ if symbols.definition(id) != id => Standing::Replaced,
+        Binding::Global | Binding::Weak => Standing::Global,
+        Binding::Local => Standing::Local,
+    }
+}
+
+impl Units {
+    fn collect_imports(&mut self, inputs: &Inputs<'_>, symbols: &Symbols<'_>, needs: &Needs) {
+        let mut used = Vec::new();
+        for function in &mut self.functions {
+            let section = inputs.section(function.section);
+            let range = section.reloc_range(function.start, function.start + u64::from(function.len));
+            used.clear();
+            used.extend(section.relocs_in(range).filter_map(|reloc| needs.import(symbols.definition(reloc.symbol))));
+            used.sort_unstable();
+            used.dedup();
+            let first = self.imports.len() as u32;
+            self.imports.extend_from_slice(&used);
+            function.imports = first..self.imports.len() as u32;
+        }
+    }
+}

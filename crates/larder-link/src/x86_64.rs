@@ -1,0 +1,425 @@
+//! x86-64: what each relocation asks for, and how an image answers.
+//!
+//! Letters are the psABI's: S the symbol, A the addend, P the place, G the symbol's slot, GOT the start of the slots, L the symbol or its
+//! call stub, Z its size. An image knows every distance inside itself and no address, so `S + A` can only be left to the loader, in a
+//! writable word; everything else must come out as a distance. What does not is refused by [`action`], with what to do about it.
+//!
+//! To add a relocation kind: a row in [`KINDS`], and if its formula is new, an arm in [`action`] and one in `relocate.rs`.
+
+/// What a relocation computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Formula {
+    Nothing,
+    /// S + A
+    Absolute,
+    /// S + A - P
+    Relative,
+    /// L + A - P
+    Call,
+    /// G + A - P
+    Slot,
+    /// The same, in an instruction that may be rewritten.
+    SlotRelaxable,
+    /// S + A - GOT
+    FromGot,
+    /// L + A - GOT
+    CallFromGot,
+    /// GOT + A - P
+    Got,
+    /// G + A - GOT
+    SlotFromGot,
+    /// Z + A
+    Size,
+    /// The symbol's module and offset pair, + A - P
+    ThreadPair,
+    /// The image's module and offset pair, + A - P
+    ThreadBlock,
+    /// Offset in the thread's block + A
+    ThreadOffset,
+    /// Never in an object, or nothing an image can do.
+    Refused(&'static str),
+}
+
+/// The field a relocation fills, and the numbers that fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// 8 bits, signed or unsigned.
+    Byte,
+    /// 8 bits, signed.
+    SignedByte,
+    /// 16 bits, signed or unsigned.
+    Half,
+    /// 16 bits, signed.
+    SignedHalf,
+    /// 32 bits, signed.
+    Signed,
+    /// 32 bits, unsigned.
+    Unsigned,
+    /// 64 bits.
+    Word,
+}
+
+impl Width {
+    /// Bytes of the field.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Width::Byte | Width::SignedByte => 1,
+            Width::Half | Width::SignedHalf => 2,
+            Width::Signed | Width::Unsigned => 4,
+            Width::Word => 8,
+        }
+    }
+
+    /// Whether the field holds the number.
+    pub(crate) fn fits(self, value: i64) -> bool {
+        match self {
+            Width::Byte => (-0x80..0x100).contains(&value),
+            Width::SignedByte => i8::try_from(value).is_ok(),
+            Width::Half => (-0x8000..0x1_0000).contains(&value),
+            Width::SignedHalf => i16::try_from(value).is_ok(),
+            Width::Signed => i32::try_from(value).is_ok(),
+            Width::Unsigned => u32::try_from(value).is_ok(),
+            Width::Word => true,
+        }
+    }
+}
+
+/// One kind of relocation.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// The psABI's name.
+    pub(crate) name: &'static str,
+    pub(crate) width: Width,
+    pub(crate) formula: Formula,
+}
+
+const fn kind(name: &'static str, width: Width, formula: Formula) -> Kind {
+    Kind { name, width, formula }
+}
+
+const DYNAMIC: Formula = Formula::Refused("it belongs in a linked file, not in an object");
+const STATIC_TLS: Formula = Formula::Refused(
+    "a thread-local variable at a fixed distance from the thread pointer, which no image has: compile with -fPIC -ftls-model=global-dynamic",
+);
+const DESCRIPTOR: Formula = Formula::Refused(
+    "TLS descriptors are not supported: compile with -mtls-dialect=gnu (LLVM: without enable-tlsdesc)",
+);
+const UNKNOWN: Formula = Formula::Refused("it is unknown");
+const GOT_32: Formula = Formula::Refused("a 32-bit slot offset is not position-independent: compile with -fPIC");
+
+/// psABI x86-64, "Relocation Types"; the index is the number.
+static KINDS: [Kind; 52] = [
+    kind("R_X86_64_NONE", Width::Word, Formula::Nothing),
+    kind("R_X86_64_64", Width::Word, Formula::Absolute),
+    kind("R_X86_64_PC32", Width::Signed, Formula::Relative),
+    kind("R_X86_64_GOT32", Width::Signed, GOT_32),
+    kind("R_X86_64_PLT32", Width::Signed, Formula::Call),
+    kind("R_X86_64_COPY", Width::Word, DYNAMIC),
+    kind("R_X86_64_GLOB_DAT", Width::Word, DYNAMIC),
+    kind("R_X86_64_JUMP_SLOT", Width::Word, DYNAMIC),
+    kind("R_X86_64_RELATIVE", Width::Word, DYNAMIC),
+    kind("R_X86_64_GOTPCREL", Width::Signed, Formula::Slot),
+    kind("R_X86_64_32", Width::Unsigned, Formula::Absolute),
+    kind("R_X86_64_32S", Width::Signed, Formula::Absolute),
+    kind("R_X86_64_16", Width::Half, Formula::Absolute),
+    kind("R_X86_64_PC16", Width::SignedHalf, Formula::Relative),
+    kind("R_X86_64_8", Width::Byte, Formula::Absolute),
+    kind("R_X86_64_PC8", Width::SignedByte, Formula::Relative),
+    kind("R_X86_64_DTPMOD64", Width::Word, DYNAMIC),
+    kind("R_X86_64_DTPOFF64", Width::Word, Formula::ThreadOffset),
+    kind("R_X86_64_TPOFF64", Width::Word, STATIC_TLS),
+    kind("R_X86_64_TLSGD", Width::Signed, Formula::ThreadPair),
+    kind("R_X86_64_TLSLD", Width::Signed, Formula::ThreadBlock),
+    kind("R_X86_64_DTPOFF32", Width::Signed, Formula::ThreadOffset),
+    kind("R_X86_64_GOTTPOFF", Width::Signed, STATIC_TLS),
+    kind("R_X86_64_TPOFF32", Width::Signed, STATIC_TLS),
+    kind("R_X86_64_PC64", Width::Word, Formula::Relative),
+    kind("R_X86_64_GOTOFF64", Width::Word, Formula::FromGot),
+    kind("R_X86_64_GOTPC32", Width::Signed, Formula::Got),
+    kind("R_X86_64_GOT64", Width::Word, Formula::SlotFromGot),
+    kind("R_X86_64_GOTPCREL64", Width::Word, Formula::Slot),
+    kind("R_X86_64_GOTPC64", Width::Word, Formula::Got),
+    kind("R_X86_64_GOTPLT64", Width::Word, Formula::SlotFromGot),
+    kind("R_X86_64_PLTOFF64", Width::Word, Formula::CallFromGot),
+    kind("R_X86_64_SIZE32", Width::Unsigned, Formula::Size),
+    kind("R_X86_64_SIZE64", Width::Word, Formula::Size),
+    kind("R_X86_64_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_TLSDESC_CALL", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_TLSDESC", Width::Word, DYNAMIC),
+    kind("R_X86_64_IRELATIVE", Width::Word, DYNAMIC),
+    kind("R_X86_64_RELATIVE64", Width::Word, DYNAMIC),
+    kind("R_X86_64_PC32_BND", Width::Signed, Formula::Relative),
+    kind("R_X86_64_PLT32_BND", Width::Signed, Formula::Call),
+    kind("R_X86_64_GOTPCRELX", Width::Signed, Formula::SlotRelaxable),
+    kind("R_X86_64_REX_GOTPCRELX", Width::Signed, Formula::SlotRelaxable),
+    kind("R_X86_64_CODE_4_GOTPCRELX", Width::Signed, Formula::SlotRelaxable),
+    kind("R_X86_64_CODE_4_GOTTPOFF", Width::Signed, STATIC_TLS),
+    kind("R_X86_64_CODE_4_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_CODE_5_GOTPCRELX", Width::Signed, Formula::Slot),
+    kind("R_X86_64_CODE_5_GOTTPOFF", Width::Signed, STATIC_TLS),
+    kind("R_X86_64_CODE_5_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_CODE_6_GOTPCRELX", Width::Signed, Formula::Slot),
+    kind("R_X86_64_CODE_6_GOTTPOFF", Width::Signed, STATIC_TLS),
+    kind("R_X86_64_CODE_6_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+];
+
+static UNKNOWN_KIND: Kind = kind("a relocation", Width::Word, UNKNOWN);
+
+/// The relocation of that number.
+#[inline]
+pub(crate) fn kind_of(number: u32) -> &'static Kind {
+    KINDS.get(number as usize).unwrap_or(&UNKNOWN_KIND)
+}
+
+/// What a symbol is to the place that uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It has a place in the image.
+    Image,
+    /// It is a thread-local variable of the image.
+    Thread,
+    /// It is a number.
+    Absolute,
+    /// It is a weak name that means null.
+    Null,
+    /// The host provides it.
+    Import,
+    /// The host would have to provide a thread-local variable.
+    ImportThread,
+    /// Only this image could have defined it, and it does not.
+    Missing,
+    /// It was in a section that is not part of the image.
+    Gone,
+}
+
+/// Where a relocation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Code.
+    Code,
+    /// Data, which can be made writable for the loader if it isn't.
+    Data,
+    /// Unwind records, which can't.
+    Unwind,
+    /// Data that is not loaded.
+    Debug,
+}
+
+/// A relocation's surroundings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) ground: Ground,
+    /// Bytes of the section.
+    pub(crate) bytes: &'a [u8],
+    /// Offset of the field.
+    pub(crate) offset: usize,
+    pub(crate) addend: i64,
+    /// Whether the image is small enough for every distance in it to fit 32 bits.
+    pub(crate) relax: bool,
+}
+
+/// How a relocation is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Nothing,
+    /// S + A, a number.
+    Number,
+    /// S + A, to which the loader adds the image's address.
+    Rebased,
+    /// A, to which the loader adds the import's address.
+    Bound,
+    /// S + A - P
+    Relative,
+    /// Call stub + A - P
+    RelativeToStub,
+    /// Slot + A - P
+    RelativeToSlot,
+    /// The instruction is rewritten to do without the slot; S + A - P.
+    Relaxed(Relaxation),
+    /// S + A - GOT
+    FromGot,
+    /// Call stub + A - GOT
+    StubFromGot,
+    /// GOT + A - P
+    Got,
+    /// Slot + A - GOT
+    SlotFromGot,
+    /// Z + A
+    Size,
+    /// Pair of the variable + A - P
+    ThreadPair,
+    /// Pair of the block + A - P
+    ThreadBlock,
+    /// Offset in the block + A
+    ThreadOffset,
+    /// The value that debuggers take for "not there".
+    Tombstone,
+}
+
+const NEEDS_PIC: &str = "the distance to an external is unknown until it is bound: compile with -fPIC";
+const THREAD: &str = "a thread-local variable is used like an ordinary one";
+const IMPORT_THREAD: &str =
+    "thread-local variables of the host or of other images are not supported: pass their address instead";
+const NOT_THREAD: &str = "an ordinary symbol is used like a thread-local variable";
+const ABSOLUTE: &str =
+    "the distance to an absolute symbol depends on where the image is mapped: load its value instead";
+const MISSING: &str = "the symbol is hidden, so one of the objects must define it, and none does";
+const GONE: &str = "the symbol's section is not part of the image: another object's COMDAT group took its place";
+
+/// What is to be done for a relocation of that kind, or why nothing can be.
+pub(crate) fn action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
+    if let Formula::Refused(reason) = kind.formula {
+        return Err(reason);
+    }
+    if kind.formula == Formula::Nothing {
+        return Ok(Action::Nothing);
+    }
+    if site.bytes.len().checked_sub(kind.width.len()).is_none_or(|last| site.offset > last) {
+        return Err("it lies outside of its section: the object is damaged");
+    }
+    if site.ground == Ground::Debug {
+        return debug_action(kind, reach);
+    }
+    match (kind.formula, reach) {
+        (Formula::Got, _) => Ok(Action::Got),
+        (Formula::ThreadBlock, _) => Ok(Action::ThreadBlock),
+        (_, Reach::Gone) => Err(GONE),
+        (_, Reach::Missing) => Err(MISSING),
+        (Formula::Size, Reach::Import | Reach::ImportThread) => Err("the size of an external is unknown"),
+        (Formula::Size, _) => Ok(Action::Size),
+        (_, Reach::ImportThread) => Err(IMPORT_THREAD),
+        (Formula::ThreadPair, Reach::Thread) => Ok(Action::ThreadPair),
+        (Formula::ThreadOffset, Reach::Thread) => Ok(Action::ThreadOffset),
+        (Formula::ThreadPair | Formula::ThreadOffset, Reach::Import) => Err(IMPORT_THREAD),
+        (Formula::ThreadPair | Formula::ThreadOffset, _) => Err(NOT_THREAD),
+        (_, Reach::Thread) => Err(THREAD),
+        (Formula::Absolute, _) => absolute_action(kind, site, reach),
+        (Formula::Relative, _) => relative_action(site, reach),
+        (Formula::Call, Reach::Import) => Ok(Action::RelativeToStub),
+        (Formula::Call, Reach::Absolute) => Err(ABSOLUTE),
+        (Formula::Call, _) => Ok(Action::Relative),
+        (Formula::SlotRelaxable, Reach::Image) => Ok(relaxation(site).map_or(Action::RelativeToSlot, Action::Relaxed)),
+        (Formula::Slot | Formula::SlotRelaxable, _) => Ok(Action::RelativeToSlot),
+        (Formula::SlotFromGot, _) => Ok(Action::SlotFromGot),
+        (Formula::CallFromGot, Reach::Import) => Ok(Action::StubFromGot),
+        (Formula::FromGot | Formula::CallFromGot, Reach::Image) => Ok(Action::FromGot),
+        (Formula::FromGot, Reach::Import) => Err(NEEDS_PIC),
+        (Formula::FromGot | Formula::CallFromGot, _) => Err(ABSOLUTE),
+        (Formula::Nothing | Formula::Refused(_), _) => Ok(Action::Nothing),
+    }
+}
+
+/// Debug information has no place in memory: addresses in it are image offsets, and imports have none.
+fn debug_action(kind: &Kind, reach: Reach) -> Result<Action, &'static str> {
+    match (kind.formula, reach) {
+        (_, Reach::Gone | Reach::Missing) => Ok(Action::Tombstone),
+        (Formula::Absolute, Reach::Import | Reach::ImportThread | Reach::Null) => Ok(Action::Tombstone),
+        (Formula::Absolute, Reach::Thread) | (Formula::ThreadOffset, Reach::Thread) => Ok(Action::ThreadOffset),
+        (Formula::ThreadOffset, Reach::ImportThread | Reach::Import) => Ok(Action::Tombstone),
+        (Formula::Absolute, _) => Ok(Action::Number),
+        (Formula::Relative, Reach::Image) => Ok(Action::Relative),
+        (Formula::Size, Reach::Image | Reach::Thread) => Ok(Action::Size),
+        _ => Err("it has no meaning in debug information"),
+    }
+}
+
+fn absolute_action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
+    if matches!(reach, Reach::Absolute | Reach::Null) {
+        return Ok(Action::Number);
+    }
+    match site.ground {
+        _ if kind.width != Width::Word => Err("an address in fewer than 64 bits: compile with -fPIC"),
+        Ground::Code => Err("an absolute address in code, which no loader may write to: compile with -fPIC"),
+        Ground::Unwind => {
+            Err("an absolute address in unwind records, which no loader may write to: compile with -fPIC")
+        }
+        _ if reach == Reach::Import => Ok(Action::Bound),
+        _ => Ok(Action::Rebased),
+    }
+}
+
+fn relative_action(site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
+    match reach {
+        Reach::Image => Ok(Action::Relative),
+        // Unwind records name nothing but functions, and a stub does as well as the function.
+        Reach::Import if is_branch(site) || site.ground == Ground::Unwind => Ok(Action::RelativeToStub),
+        Reach::Null if is_branch(site) => Ok(Action::Relative),
+        Reach::Import | Reach::Null => Err(NEEDS_PIC),
+        _ => Err(ABSOLUTE),
+    }
+}
+
+/// Whether the field is the target of `call`, `jmp` or `jcc`, whose old relocation does not tell them from `lea`.
+fn is_branch(site: &Site<'_>) -> bool {
+    let before = |distance| site.offset.checked_sub(distance).and_then(|at| site.bytes.get(at)).copied();
+    site.ground == Ground::Code
+        && (matches!(before(1), Some(0xe8 | 0xe9))
+            || (before(2) == Some(0x0f) && matches!(before(1), Some(0x80..=0x8f))))
+}
+
+/// A rewrite of an instruction that went through a slot (psABI, "Optimize GOTPCRELX Relocations").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Relaxation {
+    /// `call *slot(%rip)` → `addr32 call f`
+    Call,
+    /// `jmp *slot(%rip)` → `jmp f; nop`
+    Jump,
+    /// `mov slot(%rip), %reg` → `lea x(%rip), %reg`
+    Lea,
+}
+
+/// What the instruction around the field can become, if anything.
+fn relaxation(site: &Site<'_>) -> Option<Relaxation> {
+    let [opcode, modrm] = *site.bytes.get(site.offset.checked_sub(2)?..site.offset)? else { return None };
+    if !site.relax || site.addend != -4 || site.ground != Ground::Code {
+        return None;
+    }
+    match (opcode, modrm) {
+        (0xff, 0x15) => Some(Relaxation::Call),
+        (0xff, 0x25) => Some(Relaxation::Jump),
+        (0x8b, modrm) if modrm & 0xc7 == 0x05 => Some(Relaxation::Lea),
+        _ => None,
+    }
+}
+
+/// Whether the slot at the field is only called or jumped through.
+pub(crate) fn is_indirect_call(site: &Site<'_>) -> bool {
+    let opcode = site.offset.checked_sub(2).and_then(|at| site.bytes.get(at..site.offset));
+    site.ground == Ground::Code && matches!(opcode, Some([0xff, 0x15 | 0x25]))
+}
+
+impl Relaxation {
+    /// Rewrites the instruction and its field; `value` is S + A - P. `None` if the distance does not fit.
+    pub(crate) fn apply(self, bytes: &mut [u8], offset: usize, value: i64) -> Option<()> {
+        let instruction = bytes.get_mut(offset.checked_sub(2)?..offset + 4)?;
+        match self {
+            Relaxation::Call => {
+                instruction[..2].copy_from_slice(&[0x67, 0xe8]);
+                instruction[2..].copy_from_slice(&i32::try_from(value).ok()?.to_le_bytes());
+            }
+            Relaxation::Jump => {
+                // The field moves one byte towards the start, and with it the place the distance counts from.
+                instruction[0] = 0xe9;
+                instruction[1..5].copy_from_slice(&i32::try_from(value.checked_add(1)?).ok()?.to_le_bytes());
+                instruction[5] = 0x90;
+            }
+            Relaxation::Lea => {
+                instruction[0] = 0x8d;
+                instruction[2..].copy_from_slice(&i32::try_from(value).ok()?.to_le_bytes());
+            }
+        }
+        Some(())
+    }
+}
+
+/// Bytes of a call stub.
+pub(crate) const STUB_LEN: u64 = 8;
+/// What fills gaps in code: a trap.
+pub(crate) const TRAP: u8 = 0xcc;
+
+/// `jmp *slot(%rip)`, and two bytes of `nop` to fill the stub. `None` if the slot is too far away.
+pub(crate) fn stub(stub: u64, slot: u64) -> Option<[u8; STUB_LEN as usize]> {
+    let distance = i32::try_from((slot as i64).checked_sub(stub as i64)?.checked_sub(6)?).ok()?;
+    let [a, b, c, d] = distance.to_le_bytes();
+    Some([0xff, 0x25, a, b, c, d, 0x66, 0x90])
+}
