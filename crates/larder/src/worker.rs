@@ -1,0 +1,313 @@
+//! Compiling in another process: finding the worker, talking to it, and surviving it.
+//!
+//! The problem: LLVM may crash, loop, eat all memory or end its process. The idea: one short-lived process per module, spoken to
+//! over pipes in the frames of [`larder_format::wire`]; whatever becomes of it is a [`CompileError`].
+//!
+//! * Three threads serve the three pipes, so that neither side ever waits for the other with a full pipe. They end when the worker
+//!   does, and a worker that doesn't end in time is killed.
+//! * Nothing touches the disk.
+//! * The worker dies with the thread that called [`Worker::compile`] (Linux signals the death of the parent *thread*), so the
+//!   call stays on that thread until the worker is gone.
+//!
+//! Assumption: the worker is of the same release. Another one is found out by its first frame.
+
+mod conversation;
+mod locate;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use larder_format::wire::{self, Diagnostic, OptLevel, Phase, VERSION, WireError, WorkerVersion};
+use thiserror::Error;
+
+/// What to compile a module into. All of it reaches generated code, except the name and the number of threads.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Request {
+    /// What diagnostics call the module.
+    pub name: String,
+    /// The letter behind `-O`: 0, 1, 2, 3, s or z; empty for 2.
+    pub level: String,
+    /// Passes to run instead of the level's own, in the syntax of `opt -passes=`.
+    pub passes: Option<String>,
+    /// CPU features beyond the baseline, by LLVM's names, with or without `+`.
+    pub features: Vec<String>,
+    /// Threads that generate code; `None` for as many as this process may use.
+    pub thread_count: Option<u32>,
+}
+
+/// How far a compilation may go. Nothing here affects generated code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// The longest time that a compilation may take; `None` for as long as it takes.
+    pub timeout: Option<Duration>,
+    /// The most address space that the worker may have, in bytes. LLVM's library alone takes 200 MB of it.
+    pub memory_max: Option<u64>,
+}
+
+/// How far the worker is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// What it does: "parse", "verify", "optimise", "split" or "generate".
+    pub phase: &'static str,
+    /// How much of the whole is done, from 0 to 1; never falls.
+    pub fraction: f32,
+}
+
+/// A module's objects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Compiled {
+    /// Relocatable ELF objects with their names, in an order that depends on the module alone.
+    pub objects: Vec<(String, Vec<u8>)>,
+    /// What LLVM said of the module without refusing it.
+    pub warnings: Vec<Diagnostic>,
+    /// The worker's phases and how long each took, in microseconds.
+    pub phases: Vec<(String, u64)>,
+    /// What generated the code.
+    pub toolchain: String,
+    /// CPU features that every machine must have, by LLVM's names, sorted.
+    pub required_features: Vec<String>,
+    /// Features that only some functions need, which the module is to choose at run time. Sorted.
+    pub dispatched_features: Vec<String>,
+}
+
+/// What a worker is, and where the library with LLVM lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// All that reaches generated code apart from the request, in one line.
+    pub toolchain: String,
+    /// The libLLVM file that the worker runs on. As long as neither it nor the worker's file changes, the toolchain doesn't.
+    pub library: PathBuf,
+}
+
+/// Why a module has no objects.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The module is no valid IR.
+    #[error("{}", malformed(message, diagnostics))]
+    Malformed {
+        /// The worker's summary.
+        message: String,
+        /// LLVM's diagnostics: errors, and the warnings among them.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The module is for another machine, or holds something that no image can.
+    #[error("{}", malformed(message, diagnostics))]
+    Unsupported {
+        /// The worker's summary.
+        message: String,
+        /// What exactly.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The request asks for a level, a feature or a pipeline that doesn't exist.
+    #[error("{}", malformed(message, diagnostics))]
+    Request {
+        /// What doesn't exist.
+        message: String,
+        /// LLVM's words about it.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// LLVM gave up on the module.
+    #[error("LLVM gave up: {message}")]
+    FatalError {
+        /// LLVM's words.
+        message: String,
+    },
+    /// The worker crashed.
+    #[error("the worker was ended by signal {signal}{}", told(stderr))]
+    Crashed {
+        /// The signal's number.
+        signal: i32,
+        /// The end of what it printed.
+        stderr: String,
+    },
+    /// The worker was stopped.
+    #[error("the compilation took longer than {} s", limit.as_secs_f32())]
+    TimedOut {
+        /// The time it had.
+        limit: Duration,
+    },
+    /// The memory limit was too low, or the machine's memory was.
+    #[error("out of memory{}", memory_max.map_or(String::new(), |max| format!(": the limit is {} MiB", max >> 20)))]
+    OutOfMemory {
+        /// The limit in bytes, if there was one.
+        memory_max: Option<u64>,
+    },
+    /// There is no worker.
+    #[error(
+        "larder-worker was found neither beside {} nor in PATH; install it there, or name it in LARDER_WORKER",
+        beside.display()
+    )]
+    NotFound {
+        /// The program that looked for it.
+        beside: PathBuf,
+    },
+    /// The worker can't be started.
+    #[error("cannot start {}: {message}", path.display())]
+    Start {
+        /// The worker.
+        path: PathBuf,
+        /// The system's answer.
+        message: String,
+    },
+    /// The worker is of another release, or isn't one.
+    #[error("{} doesn't answer as a worker of this release: {message}{}", path.display(), told(stderr))]
+    Protocol {
+        /// The worker.
+        path: PathBuf,
+        /// What is wrong with its answer.
+        message: String,
+        /// The end of what it printed.
+        stderr: String,
+    },
+}
+
+fn malformed(message: &str, diagnostics: &[Diagnostic]) -> String {
+    let mut lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    if lines.is_empty() {
+        lines.push(message.to_owned());
+    }
+    lines.join("\n")
+}
+
+fn told(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it printed:\n{stderr}") }
+}
+
+/// The worker program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    path: PathBuf,
+}
+
+impl Worker {
+    /// The worker at that path; whether it is one shows when it is asked.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Worker { path: path.into() }
+    }
+
+    /// Looks for the worker: `LARDER_WORKER`, beside the current program, in `../libexec/larder` from there, in `PATH`.
+    pub fn locate() -> Result<Self, CompileError> {
+        locate::locate().map(Worker::at)
+    }
+
+    /// The program.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks the worker what it is. Starts it, which costs about 15 ms: remember the answer along with the state of both files.
+    pub fn identity(&self) -> Result<Identity, CompileError> {
+        let output = Command::new(&self.path).arg("--version-json").output().map_err(|error| self.start_error(&error))?;
+        let version: WorkerVersion = serde_json::from_slice(&output.stdout).map_err(|error| self.protocol(error, &output.stderr))?;
+        if version.wire_version != VERSION {
+            return Err(self.protocol(WireError::Version(version.wire_version), &output.stderr));
+        }
+        Ok(Identity { toolchain: version.toolchain, library: version.libllvm.into() })
+    }
+
+    /// Compiles a module: bitcode or textual IR. Returns when the worker is gone.
+    /// `progress` hears of each step, on this thread.
+    pub fn compile(
+        &self,
+        request: &Request,
+        module: &[u8],
+        limits: &Limits,
+        progress: &mut dyn FnMut(Step),
+    ) -> Result<Compiled, CompileError> {
+        let wire_request = wire_request(request, limits)?;
+        conversation::hold(self, &wire_request, module, limits, progress)
+    }
+
+    fn start_error(&self, error: &std::io::Error) -> CompileError {
+        CompileError::Start { path: self.path.clone(), message: error.to_string() }
+    }
+
+    fn protocol(&self, error: impl ToString, stderr: &[u8]) -> CompileError {
+        let stderr = String::from_utf8_lossy(stderr).trim_end().to_owned();
+        CompileError::Protocol { path: self.path.clone(), message: error.to_string(), stderr }
+    }
+}
+
+fn wire_request(request: &Request, limits: &Limits) -> Result<wire::Request, CompileError> {
+    let Request { name, level, passes, features, thread_count } = request;
+    let level = match level.as_str() {
+        "" => OptLevel::default(),
+        letter => letter.parse().map_err(|unknown: wire::UnknownLevel| CompileError::Request {
+            message: unknown.to_string(),
+            diagnostics: Vec::new(),
+        })?,
+    };
+    Ok(wire::Request {
+        name: name.clone(),
+        level,
+        passes: passes.clone(),
+        features: features.iter().map(|name| name.trim_start_matches('+').to_owned()).collect(),
+        thread_count: thread_count.unwrap_or_else(cores),
+        memory_max: limits.memory_max,
+    })
+}
+
+/// Processors that this process may use.
+fn cores() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).unwrap_or(u32::MAX)
+}
+
+/// A phase's name, where in the whole it begins, and how much of the whole it is: shares of what SQLite takes on two cores.
+fn share(phase: Phase) -> (&'static str, f32, f32) {
+    match phase {
+        Phase::Parse => ("parse", 0.0, 0.02),
+        Phase::Verify => ("verify", 0.02, 0.01),
+        Phase::Optimise => ("optimise", 0.03, 0.60),
+        Phase::Split => ("split", 0.63, 0.02),
+        Phase::Generate => ("generate", 0.65, 0.35),
+    }
+}
+
+impl From<wire::Progress> for Step {
+    fn from(progress: wire::Progress) -> Self {
+        let (phase, start, length) = share(progress.phase);
+        let done = progress.done as f32 / progress.total.max(1) as f32;
+        Step { phase, fraction: start + length * done.clamp(0.0, 1.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_follow_each_other() {
+        let phases = [Phase::Parse, Phase::Verify, Phase::Optimise, Phase::Split, Phase::Generate];
+        let mut end = 0.0;
+        for phase in phases {
+            let (_, start, length) = share(phase);
+            assert!((start - end).abs() < 1e-6, "{phase:?}");
+            end = start + length;
+        }
+        assert!((end - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn progress_that_makes_no_sense_stays_in_its_phase() {
+        let step = Step::from(wire::Progress { phase: Phase::Optimise, done: 9, total: 0 });
+        assert!((0.03..=0.63).contains(&step.fraction), "{step:?}");
+    }
+
+    #[test]
+    fn unknown_levels_are_errors() {
+        let request = Request { level: "9".to_owned(), ..Request::default() };
+        assert!(matches!(wire_request(&request, &Limits::default()), Err(CompileError::Request { .. })));
+    }
+
+    #[test]
+    fn a_program_that_is_no_worker_is_found_out() {
+        let worker = Worker::at("/bin/echo");
+        let identity = worker.identity();
+        assert!(matches!(identity, Err(CompileError::Protocol { .. })), "{identity:?}");
+        let missing = Worker::at("/nonexistent/larder-worker").identity();
+        assert!(matches!(missing, Err(CompileError::Start { .. })), "{missing:?}");
+    }
+}

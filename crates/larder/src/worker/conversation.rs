@@ -1,0 +1,210 @@
+//! One conversation with one worker.
+//!
+//! Each pipe has a thread: one writes the request and the module, one reads frames, one keeps the end of what the worker prints.
+//! The calling thread waits for frames with a deadline. At the end, of whatever kind, the worker is killed if it lives, so that
+//! the pipes close and the threads end.
+
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use larder_format::wire::{Diagnostic, Done, FailureKind, Failed, FrameHead, HEAD_LEN, Reply, Request, Severity};
+
+use super::{CompileError, Compiled, Limits, Step, Worker};
+
+/// How much of what the worker prints is kept, in bytes.
+const STDERR_LEN_MAX: usize = 16 << 10;
+/// As good as no deadline, and still a point in time.
+const LONG: Duration = Duration::from_secs(1 << 30);
+
+/// Compiles one module with a worker of its own.
+pub(super) fn hold(
+    worker: &Worker,
+    request: &Request,
+    module: &[u8],
+    limits: &Limits,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Compiled, CompileError> {
+    let deadline = Instant::now() + limits.timeout.unwrap_or(LONG);
+    let (mut child, pipes) = spawn(worker)?;
+    let end = thread::scope(|scope| {
+        let (sender, replies) = channel();
+        scope.spawn(|| write_request(pipes.stdin, request, module));
+        scope.spawn(move || read_replies(pipes.stdout, &sender));
+        let stderr = scope.spawn(|| read_tail(pipes.stderr));
+        let mut listener = Listener { replies, deadline, compiled: Compiled::default(), progress };
+        let heard = listener.listen();
+        let status = bury(&mut child, &heard);
+        let stderr = stderr.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        End { heard, status, stderr, compiled: listener.compiled }
+    });
+    end.judge(worker, limits)
+}
+
+struct Pipes {
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+}
+
+fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
+    let mut command = Command::new(worker.path());
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| worker.start_error(&error))?;
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        unreachable!("all three were asked for")
+    };
+    Ok((child, Pipes { stdin, stdout, stderr }))
+}
+
+/// A worker that doesn't read on has failed, and its last frame or its signal says why: errors here say less.
+fn write_request(mut pipe: ChildStdin, request: &Request, module: &[u8]) {
+    let parts = [&request.encode()[..], &Request::module_head(module.len()), module];
+    let _ = parts.into_iter().try_for_each(|part| pipe.write_all(part));
+}
+
+/// What the reading thread passes on: replies, then why there are no more.
+type Heard = Result<Reply, String>;
+
+fn read_replies(mut pipe: ChildStdout, sender: &Sender<Heard>) {
+    loop {
+        let reply = read_reply(&mut pipe);
+        let last = reply.is_err();
+        // The listener leaves first only when it gave the worker up.
+        if sender.send(reply).is_err() || last {
+            return;
+        }
+    }
+}
+
+fn read_reply(pipe: &mut impl Read) -> Heard {
+    let mut head = [0; HEAD_LEN];
+    pipe.read_exact(&mut head).map_err(|_| "it ended without an answer".to_owned())?;
+    let head = FrameHead::decode(&head).map_err(|error| error.to_string())?;
+    let mut payload = Vec::new();
+    let length = pipe.take(head.payload_len).read_to_end(&mut payload).map_err(|error| error.to_string())?;
+    if (length as u64) < head.payload_len {
+        return Err("it ended inside an answer".to_owned());
+    }
+    Reply::decode(head.kind, payload).map_err(|error| error.to_string())
+}
+
+/// The last bytes of what the worker prints, as text.
+fn read_tail(mut pipe: impl Read) -> String {
+    let (mut tail, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+        tail.extend_from_slice(&buffer[..length]);
+        let surplus = tail.len().saturating_sub(STDERR_LEN_MAX);
+        tail.drain(..surplus);
+    }
+    String::from_utf8_lossy(&tail).trim_end().to_owned()
+}
+
+/// How the worker's answers ended.
+enum Verdict {
+    Done(Done),
+    Failed(Failed),
+    /// Neither of both came, and why.
+    Silence(String),
+    TimedOut,
+}
+
+struct Listener<'a> {
+    replies: Receiver<Heard>,
+    deadline: Instant,
+    compiled: Compiled,
+    progress: &'a mut dyn FnMut(Step),
+}
+
+impl Listener<'_> {
+    fn listen(&mut self) -> Verdict {
+        let mut furthest = 0.0;
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            match self.replies.recv_timeout(left) {
+                Ok(Ok(Reply::Progress(progress))) => {
+                    let step = Step::from(progress);
+                    // Threads report as they come; what a person sees never goes back.
+                    furthest = step.fraction.max(furthest);
+                    (self.progress)(Step { fraction: furthest, ..step });
+                }
+                Ok(Ok(Reply::Diagnostic(diagnostic))) => self.compiled.warnings.push(diagnostic),
+                Ok(Ok(Reply::Object(object))) => self.compiled.objects.push((object.name, object.bytes)),
+                Ok(Ok(Reply::Done(done))) => return Verdict::Done(done),
+                Ok(Ok(Reply::Failed(failed))) => return Verdict::Failed(failed),
+                Ok(Err(why)) => return Verdict::Silence(why),
+                Err(RecvTimeoutError::Timeout) => return Verdict::TimedOut,
+                Err(RecvTimeoutError::Disconnected) => return Verdict::Silence("it was cut off".to_owned()),
+            }
+        }
+    }
+}
+
+/// Waits for the worker's end; one that has no reason to live on is killed.
+fn bury(child: &mut Child, verdict: &Verdict) -> std::io::Result<ExitStatus> {
+    // A worker whose pipe is closed is about to end by itself, by a signal worth knowing. One that closed it and lives on would
+    // be waited for without end, but only its end closes the pipe.
+    if !matches!(verdict, Verdict::Silence(_)) {
+        let _ = child.kill();
+    }
+    child.wait()
+}
+
+/// All that is known about a worker that is gone.
+struct End {
+    heard: Verdict,
+    status: std::io::Result<ExitStatus>,
+    stderr: String,
+    compiled: Compiled,
+}
+
+impl End {
+    fn judge(self, worker: &Worker, limits: &Limits) -> Result<Compiled, CompileError> {
+        let End { heard, status, stderr, compiled } = self;
+        match heard {
+            Verdict::Done(done) => finish(compiled, done).map_err(|why| worker.protocol(why, stderr.as_bytes())),
+            Verdict::Failed(failed) => Err(failure(failed, compiled.warnings, &stderr, limits)),
+            Verdict::TimedOut => Err(CompileError::TimedOut { limit: limits.timeout.unwrap_or(LONG) }),
+            Verdict::Silence(why) => Err(match status.ok().and_then(|status| status.signal()) {
+                Some(signal) => CompileError::Crashed { signal, stderr },
+                None => worker.protocol(why, stderr.as_bytes()),
+            }),
+        }
+    }
+}
+
+/// Threads send objects as they finish them; their names say the order that the module gives them.
+fn finish(mut compiled: Compiled, done: Done) -> Result<Compiled, String> {
+    let Done { timings, toolchain, required_features, dispatched_features, partition_count } = done;
+    if compiled.objects.len() != partition_count as usize {
+        return Err(format!("{} of {partition_count} objects came", compiled.objects.len()));
+    }
+    // `part2.o` comes before `part10.o`.
+    compiled.objects.sort_by(|(one, _), (other, _)| (one.len(), one).cmp(&(other.len(), other)));
+    compiled.phases = timings.into_iter().map(|time| (super::share(time.phase).0.to_owned(), time.time_us)).collect();
+    Ok(Compiled { toolchain, required_features, dispatched_features, ..compiled })
+}
+
+fn failure(failed: Failed, mut diagnostics: Vec<Diagnostic>, stderr: &str, limits: &Limits) -> CompileError {
+    let message = failed.message;
+    match failed.kind {
+        FailureKind::Malformed => {
+            // The verifier inside LLVM's readers prints its findings instead of reporting them.
+            if diagnostics.is_empty() && !stderr.is_empty() {
+                diagnostics.push(printed(stderr));
+            }
+            CompileError::Malformed { message, diagnostics }
+        }
+        FailureKind::Unsupported => CompileError::Unsupported { message, diagnostics },
+        FailureKind::Request => CompileError::Request { message, diagnostics },
+        FailureKind::Fatal => CompileError::FatalError { message },
+        FailureKind::Memory => CompileError::OutOfMemory { memory_max: limits.memory_max },
+    }
+}
+
+fn printed(stderr: &str) -> Diagnostic {
+    Diagnostic { severity: Severity::Error, message: stderr.to_owned(), file: String::new(), line: 0, column: 0 }
+}

@@ -1,0 +1,47 @@
+//! Where the worker is.
+//!
+//! A program that embeds Larder is installed by its own rules, so several places are tried, nearest first. The answer is a path
+//! and not a promise: whether it is a worker shows when it is started.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::CompileError;
+
+const PROGRAM: &str = "larder-worker";
+
+/// The worker's path.
+pub(super) fn locate() -> Result<PathBuf, CompileError> {
+    if let Some(path) = env::var_os("LARDER_WORKER").filter(|path| !path.is_empty()) {
+        return Ok(path.into());
+    }
+    let program = env::current_exe().unwrap_or_default();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = candidates(&program, &path).find(|candidate| candidate.is_file());
+    found.ok_or(CompileError::NotFound { beside: program })
+}
+
+/// Places for the worker of `program`. Tests run one folder below the programs that cargo builds.
+fn candidates<'a>(program: &'a Path, path: &'a OsStr) -> impl Iterator<Item = PathBuf> + 'a {
+    let directory = program.parent().unwrap_or(Path::new(""));
+    let near = ["", "../libexec/larder", ".."].map(|place| directory.join(place).join(PROGRAM));
+    near.into_iter().chain(env::split_paths(path).map(|directory| directory.join(PROGRAM)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_places_come_first() {
+        let found: Vec<_> = candidates(Path::new("/opt/bin/prog"), OsStr::new("/usr/bin")).collect();
+        let expected = [
+            "/opt/bin/larder-worker",
+            "/opt/bin/../libexec/larder/larder-worker",
+            "/opt/bin/../larder-worker",
+            "/usr/bin/larder-worker",
+        ];
+        assert_eq!(found, expected.map(PathBuf::from));
+    }
+}
