@@ -90,7 +90,7 @@ impl Store {
     fn can_vouch(&self, file: &File, identity: &FileIdentity) -> bool {
         let is_same = FileIdentity::of(file).is_ok_and(|now| now == *identity);
         let stamped = || -> DiskResult<bool> { Ok(is_stamped(self.disk.file_system(file, "")?)) };
-        is_same && stamped().unwrap_or(false) && file.sync_all().is_ok()
+        is_same && stamped().unwrap_or(false) && self.disk.sync(file, "").is_ok()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Every operation of a scenario fails in turn; afterwards the store is consistent and works.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use larder_store::{Observed, Op, Store, StoreError, StoreOptions};
+use larder_store::{Observed, Op, Seam, Store, StoreError, StoreOptions};
 use rustix::io::Errno;
 
 use super::scene::*;
@@ -93,6 +94,65 @@ fn a_publish_makes_durable_before_it_makes_visible() {
     use Op::{Rename, Symlink, Sync, Write};
     // Three writes of the entry, its sync, the tally, its name, the directory's sync; then the receipt.
     assert_eq!(kept, [Write, Write, Write, Sync, Write, Rename, Sync, Symlink, Rename]);
+}
+
+#[test]
+fn an_entry_whose_name_cannot_be_made_durable_is_not_published() {
+    let script = |n, then| {
+        let dir = tempfile::tempdir().unwrap();
+        stage(dir.path());
+        let seam = Script::new(n, then);
+        let published = open_behind(dir.path(), &seam).lease(&key(2)).unwrap().publish(&[b"code"]).map(drop);
+        (published, seam.take_log(), open(dir.path()).lookup(&key(2)).unwrap().is_some())
+    };
+    let (published, log, is_there) = script(u64::MAX, Then::Go);
+    assert!(published.is_ok() && is_there);
+    let last_sync = log.iter().rposition(|op| *op == Op::Sync).unwrap() as u64 + 1;
+    let (published, _, is_there) = script(last_sync, Then::FailOnce(Errno::IO));
+    assert!(matches!(published, Err(StoreError::Io { op: Op::Sync, .. })), "{published:?}");
+    assert!(!is_there);
+}
+
+#[test]
+fn an_input_is_durable_before_its_digest_is_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    stage(dir.path());
+    let (seam, input) = (Script::clock(0), File::open(dir.path().join("input")).unwrap());
+    let store = open_behind(dir.path(), &seam);
+    seam.take_log();
+    assert!(store.remember(&input, &Observed::settle(&input).unwrap(), &[1; 32]).unwrap());
+    assert_eq!(seam.take_log(), [Op::StatFs, Op::Sync, Op::Symlink, Op::Rename]);
+}
+
+/// Has another process sweep the store right before each operation of a kind, a few times.
+#[derive(Debug)]
+struct Meddler {
+    dir: PathBuf,
+    before: Op,
+    left: AtomicU32,
+}
+
+impl Seam for Meddler {
+    fn before(&self, op: Op) -> Result<(), Errno> {
+        let is_due = op == self.before && !names(&self.dir, "temp").is_empty();
+        if is_due && self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            open(&self.dir).gc(u64::MAX).unwrap();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sweep_at_the_worst_moment_harms_no_publish() {
+    // Between creating and locking a file, and between making and renaming a link or a file.
+    for before in [Op::Lock, Op::Rename] {
+        let dir = tempfile::tempdir().unwrap();
+        let meddler = Arc::new(Meddler { dir: dir.path().into(), before, left: 2.into() });
+        let store = Store::open(StoreOptions::new(dir.path()).seam(meddler.clone())).unwrap();
+        let entry = publish(&store, 1, &content(1, LEN));
+        assert!(entry.is_verified() && bytes_of(&entry) == content(1, LEN), "{before:?}");
+        assert_eq!(meddler.left.load(Relaxed), 0, "{before:?}: the canary");
+    }
 }
 
 #[test]

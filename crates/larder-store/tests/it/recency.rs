@@ -137,6 +137,30 @@ fn a_store_that_was_emptied_behind_a_process_works() {
 }
 
 #[test]
+fn a_tally_that_lost_additions_is_put_right_after_256_publishes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreOptions::new(dir.path()).size_max(Some(2 * LEN as u64))).unwrap();
+    for n in 1..=2 {
+        publish(&store, n, &content(n, LEN));
+    }
+    std::fs::write(dir.path().join("v1/tally"), format!("{:016x} {:016x}\n", 0, 256)).unwrap();
+    publish(&store, 3, &content(3, LEN));
+    assert!(store.stats().unwrap().entries_len <= 2 * LEN as u64);
+}
+
+#[test]
+fn a_receipt_without_an_entry_goes_with_the_next_gc() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let entry = publish(&store, 1, b"code");
+    publish(&store, 2, b"code");
+    std::fs::remove_file(entry.path()).unwrap();
+    assert_eq!(store.gc(u64::MAX).unwrap().swept_count, 1);
+    assert_nothing_stale(dir.path(), "after the gc");
+    assert!(store.lookup(&key(2)).unwrap().unwrap().is_verified());
+}
+
+#[test]
 fn a_tally_that_makes_no_sense_costs_a_look_and_no_more() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(StoreOptions::new(dir.path()).size_max(Some(2 * LEN as u64))).unwrap();
