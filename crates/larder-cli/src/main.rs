@@ -1,1 +1,72 @@
-fn main() {}
+//! The `larder` command: what `lli` is for people at a shell, with code that is kept.
+//!
+//! What was typed ([`args`]) is kept apart from what is done about it: each subcommand is a module of its own. Standard output belongs
+//! to the program that runs, or to what a subcommand prints as its result; everything that the command itself has to say goes to
+//! standard error and begins with `larder:`.
+//!
+//! The command takes the C library's `main` instead of Rust's, so that a program that it runs finds the process as a native
+//! program would: SIGPIPE as it was inherited, no signal stack, no handlers.
+
+#![cfg_attr(not(test), no_main)]
+#![deny(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+use args::{Args, Command};
+use clap::Parser;
+use std::ffi::{c_char, c_int};
+
+mod args;
+mod build;
+mod cache;
+mod doctor;
+mod inspect;
+mod progress;
+mod report;
+mod run;
+mod verify;
+
+/// Exit code of a failure of `larder` itself, as `env`, `timeout` and container tools have it: programs seldom use it.
+const EXIT_LARDER: c_int = 125;
+
+/// Where the C library starts the program.
+#[cfg_attr(
+    not(test),
+    expect(unsafe_code, reason = "the name is the C library's; there is no other main in this program")
+)]
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
+    // The arguments are those that the C library has handed to std as well.
+    match Args::try_parse() {
+        Ok(args) => finish(dispatch(args)),
+        Err(error) => {
+            let _ = error.print();
+            if error.use_stderr() { EXIT_LARDER } else { 0 }
+        }
+    }
+}
+
+fn dispatch(args: Args) -> anyhow::Result<c_int> {
+    let store = args.store;
+    match args.command {
+        Command::Run(run) => run::run(&store, &run),
+        Command::Build(build) => build::build(&store, &build),
+        Command::Inspect(inspect) => inspect::inspect(&inspect),
+        Command::Verify(verify) => verify::verify(&verify),
+        Command::Cache(cache) => cache::cache(&store, &cache),
+        Command::Doctor(doctor) => doctor::doctor(&store, &doctor),
+        Command::Completions { shell } => {
+            args::print_completions(shell);
+            Ok(0)
+        }
+    }
+}
+
+fn finish(result: anyhow::Result<c_int>) -> c_int {
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            report::error(&error);
+            EXIT_LARDER
+        }
+    }
+}

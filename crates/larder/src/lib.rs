@@ -1,1 +1,65 @@
 //! Keeps a JIT's native code and gives it back at the next start.
+//!
+//! Applications that embed LLVM optimise and generate the same code again at every start. Larder saves it **before its externals are
+//! resolved**, and a later process maps it and binds the externals then: no linker, no import library, no LLVM in the process.
+//!
+//! ```no_run
+//! use larder::{CompileOptions, Larder, Module, Settings};
+//!
+//! extern "C" fn print_row(row: u64) {
+//!     println!("{row}");
+//! }
+//!
+//! fn build_ir() -> Result<Vec<u8>, std::io::Error> {
+//!     std::fs::read("query.bc") // or whatever makes bitcode or textual IR
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let larder = Larder::open(Settings::default());
+//! let mut session = larder.session();
+//! session.define("print_row", print_row as *const ());
+//!
+//! // The closure runs on a miss only: a hit needs no IR at all.
+//! let module = Module::keyed("query 17", b"query 17, schema 3", build_ir);
+//! // SAFETY: the module is ours, and it declares print_row as it is.
+//! let code = unsafe { session.load_or_compile(module, &CompileOptions::default()) }?;
+//! println!("{}", code.outcome());
+//!
+//! // SAFETY: the module defines `i32 @run(i32)`.
+//! let run = unsafe { code.function::<extern "C" fn(i32) -> i32>("run") }?;
+//! println!("{}", run(42));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What happens between the lines is told in the project's `ARCHITECTURE.md`. Three promises matter to a caller:
+//!
+//! * A hit compiles nothing, parses nothing, reads neither the module nor libLLVM, and costs the same for any size of code.
+//! * A fault of the cache is never a fault of the program: a bad, stale or foreign entry is a [`MissReason`].
+//! * LLVM runs in another process. Its crash, its endless loop or its hunger for memory is an [`Error`].
+
+mod compile;
+mod error;
+pub mod inspect;
+pub mod key;
+mod larder;
+mod module;
+mod options;
+mod outcome;
+mod phases;
+mod prepared;
+mod session;
+mod toolchain;
+pub mod worker;
+
+pub use error::Error;
+pub use larder::{Built, Larder, Progress, Settings, StorePlace, TRIPLE};
+pub use larder_format as format;
+pub use larder_runtime as runtime;
+pub use larder_store as store;
+pub use module::{BuildError, Module};
+pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError};
+pub use outcome::{MissReason, Outcome};
+pub use phases::{Phase, Phases};
+pub use prepared::{Code, Prepared, Ready};
+pub use session::Session;

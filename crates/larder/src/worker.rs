@@ -199,8 +199,10 @@ impl Worker {
 
     /// Asks the worker what it is. Starts it, which costs about 15 ms: remember the answer along with the state of both files.
     pub fn identity(&self) -> Result<Identity, CompileError> {
-        let output = Command::new(&self.path).arg("--version-json").output().map_err(|error| self.start_error(&error))?;
-        let version: WorkerVersion = serde_json::from_slice(&output.stdout).map_err(|error| self.protocol(error, &output.stderr))?;
+        let output =
+            Command::new(&self.path).arg("--version-json").output().map_err(|error| self.start_error(&error))?;
+        let version: WorkerVersion =
+            serde_json::from_slice(&output.stdout).map_err(|error| self.protocol(error, &output.stderr))?;
         if version.wire_version != VERSION {
             return Err(self.protocol(WireError::Version(version.wire_version), &output.stderr));
         }

@@ -34,15 +34,25 @@ impl std::str::FromStr for OptLevel {
 
     /// The level of the letter behind `-O`.
     fn from_str(letter: &str) -> Result<Self, UnknownLevel> {
-        Ok(match letter {
-            "0" => OptLevel::O0,
-            "1" => OptLevel::O1,
-            "2" => OptLevel::O2,
-            "3" => OptLevel::O3,
-            "s" => OptLevel::Os,
-            "z" => OptLevel::Oz,
-            _ => return Err(UnknownLevel(letter.to_owned())),
-        })
+        let found = Self::LETTERS.iter().find(|(_, own)| *own == letter);
+        found.map(|(level, _)| *level).ok_or_else(|| UnknownLevel(letter.to_owned()))
+    }
+}
+
+impl OptLevel {
+    /// All of them, with the letter behind `-O`.
+    const LETTERS: [(OptLevel, &'static str); 6] = [
+        (OptLevel::O0, "0"),
+        (OptLevel::O1, "1"),
+        (OptLevel::O2, "2"),
+        (OptLevel::O3, "3"),
+        (OptLevel::Os, "s"),
+        (OptLevel::Oz, "z"),
+    ];
+
+    /// The letter behind `-O`.
+    pub fn letter(self) -> &'static str {
+        Self::LETTERS[self as usize].1
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use larder_format::wire::{Diagnostic, Done, FailureKind, Failed, FrameHead, HEAD_LEN, Reply, Request, Severity};
+use larder_format::wire::{Diagnostic, Done, Failed, FailureKind, FrameHead, HEAD_LEN, Reply, Request, Severity};
 
 use super::{CompileError, Compiled, Limits, Step, Worker};
 
@@ -54,7 +54,8 @@ fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
     let mut command = Command::new(worker.path());
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| worker.start_error(&error))?;
-    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
         unreachable!("all three were asked for")
     };
     Ok((child, Pipes { stdin, stdout, stderr }))

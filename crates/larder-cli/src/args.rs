@@ -1,0 +1,296 @@
+//! What was typed. Help has this one source; nothing here decides anything.
+
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
+use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, StorePlace};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  clang -O2 -emit-llvm -c prog.c -o prog.bc     make a module
+  larder run prog.bc input.txt                  compile it once; from the second run on, start at once
+  larder run --explain --time prog.bc           say whether saved code was used, and where the time went
+  larder build prog.bc -o prog.image            save the native code as a file of its own
+  larder inspect prog.image                     what it needs, what it offers, for which CPU
+  larder cache stats                            how much is kept, and where
+  larder doctor                                 what is installed, what is missing, what to do";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  larder run prog.bc one two           argv is prog.bc, one, two
+  larder run -O3 prog.ll               other options are another entry: nothing is mixed up
+  clang -emit-llvm -c -o - prog.c | larder run -
+  larder run --cpu x86-64-v2 prog.bc   code that any machine of the last ten years can run
+  larder run prog.image                an image made by `larder build`
+
+The exit code is the program's own; 125 if larder itself failed. A signal that ends the program ends larder.";
+
+/// Compile LLVM IR once, keep the native code, start from it ever after.
+#[derive(Debug, Parser)]
+#[command(name = "larder", version, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where code is kept.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct StoreArgs {
+    /// Directory of the store [default: $LARDER_DIR, or larder in the user's cache directory]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Compile without looking anything up, and keep nothing
+    #[arg(long, global = true, conflicts_with = "dir")]
+    pub(crate) no_store: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program: bitcode, textual IR or a saved image
+    Run(RunArgs),
+    /// Compile a module into an image file
+    Build(BuildArgs),
+    /// Show what an image is, needs and offers
+    Inspect(InspectArgs),
+    /// Check every byte of image files
+    Verify(VerifyArgs),
+    /// Look after the store
+    Cache(CacheArgs),
+    /// Say what is installed, what is missing and what to do
+    Doctor(DoctorArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  larder completions bash > ~/.local/share/bash-completion/completions/larder")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a module is compiled. All of it is part of an entry's key.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Code")]
+pub(crate) struct CodeArgs {
+    /// Optimisation level: 0, 1, 2, 3, s or z
+    #[arg(short = 'O', value_name = "LEVEL", default_value = "2")]
+    pub(crate) level: Level,
+    /// Passes to run instead of the level's own, as for `opt -passes=`
+    #[arg(long, value_name = "PIPELINE")]
+    pub(crate) passes: Option<String>,
+    /// CPU for functions that don't name their own: native, x86-64, x86-64-v2, x86-64-v3, x86-64-v4
+    #[arg(long, value_name = "CPU", default_value = "native")]
+    pub(crate) cpu: CpuBase,
+    /// Features added to the CPU (+avx2) or taken from it (-avx2), separated by commas
+    #[arg(long, value_name = "LIST", default_value = "", allow_hyphen_values = true)]
+    pub(crate) features: String,
+    /// Leave the module out of the image: it can't be rebuilt from then
+    #[arg(long)]
+    pub(crate) no_source: bool,
+}
+
+/// How far a compilation may go. None of it changes the code.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Give up a compilation after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+    /// Memory that a compilation may use, in MiB
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory: Option<u64>,
+    /// Threads that generate code [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) code: CodeArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Function to start at
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub(crate) entry: String,
+    /// Print on standard error where the time went
+    #[arg(long)]
+    pub(crate) time: bool,
+    /// Print on standard error whether saved code was used, or why not
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Write what happened to a file, as JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+    /// Keep what the compilation makes in this directory: objects and image
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) save_temps: Option<PathBuf>,
+    /// Bitcode, textual IR or a saved image; `-` for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Arguments of the program
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) program_args: Vec<OsString>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub(crate) code: CodeArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Name that the image offers; can be given again [default: every visible definition]
+    #[arg(long = "export", value_name = "NAME")]
+    pub(crate) exports: Vec<String>,
+    /// Print on standard error where the time went
+    #[arg(long)]
+    pub(crate) time: bool,
+    /// Keep what the compilation makes in this directory: objects and image
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) save_temps: Option<PathBuf>,
+    /// Where the image goes
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Bitcode or textual IR; `-` for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InspectArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Disassemble the code, with llvm-objdump or objdump
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) disassemble: bool,
+    /// List every import, export and unit, however many there are
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// An image file
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Image files
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List the entries, those used last first
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Count the entries and their bytes
+    Stats {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what was not used for longest, and what dead processes left
+    Gc {
+        /// Bytes to keep at most, in MiB [default: the store's limit]
+        #[arg(long, value_name = "MIB")]
+        size: Option<u64>,
+    },
+    /// Remove every entry
+    Clear,
+    /// Check every byte of every entry
+    Verify {
+        /// Remove the bad ones; they are compiled again when they are needed
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Print the store's directory
+    Path,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CodeArgs {
+    /// The library's options, for an image that offers those names.
+    pub(crate) fn options(&self, exports: Exports) -> anyhow::Result<CompileOptions> {
+        let mut cpu = Cpu { base: self.cpu, ..Cpu::default() };
+        cpu.change(&self.features)?;
+        Ok(CompileOptions {
+            level: self.level,
+            passes: self.passes.clone(),
+            cpu,
+            exports,
+            keep_source: !self.no_source,
+        })
+    }
+}
+
+impl StoreArgs {
+    /// Opens the store with what else was typed.
+    pub(crate) fn open(&self, limits: Option<&LimitArgs>, save_temps: Option<&Path>) -> anyhow::Result<Larder> {
+        let mut settings = Settings::default();
+        settings.store = match (&self.dir, self.no_store) {
+            (_, true) => StorePlace::Off,
+            (Some(dir), _) => StorePlace::Dir(dir.clone()),
+            (None, _) => StorePlace::Default,
+        };
+        if let Some(names) = std::env::var_os("LARDER_CPU_FEATURES") {
+            let names = names.to_string_lossy().into_owned();
+            let names = names.split(',').filter(|name| !name.is_empty());
+            settings.host = Some(larder::format::cpu::CpuFeatures::from_names(names)?);
+        }
+        if let Some(limits) = limits {
+            settings.limits.timeout = limits.timeout.map(Duration::from_secs);
+            settings.limits.memory_max = limits.memory.map(|mib| mib << 20);
+            settings.thread_count = limits.threads;
+        }
+        settings.save_temps = save_temps.map(Path::to_path_buf);
+        Ok(Larder::open(settings))
+    }
+}
+
+/// Prints completions to standard output.
+pub(crate) fn print_completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Args::command(), "larder", &mut std::io::stdout());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_file_is_the_programs() {
+        let args = Args::parse_from(["larder", "run", "-O3", "p.bc", "-O0", "--time", "--", "x"]);
+        let Command::Run(run) = args.command else { panic!("it is run") };
+        assert_eq!(run.level(), Level::O3);
+        assert_eq!(run.program_args, ["-O0", "--time", "--", "x"]);
+        assert!(!run.time);
+    }
+
+    impl RunArgs {
+        fn level(&self) -> Level {
+            self.code.level
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `larder build`: a module into an image file, without the store.
+
+use crate::args::{BuildArgs, StoreArgs};
+use crate::progress::Display;
+use crate::report;
+use anyhow::{Context, bail};
+use larder::{Exports, Module};
+use std::ffi::c_int;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// Compiles the module and writes the image, whole or not at all.
+pub(crate) fn build(store: &StoreArgs, args: &BuildArgs) -> anyhow::Result<c_int> {
+    let exports = if args.exports.is_empty() { Exports::All } else { Exports::Only(args.exports.clone()) };
+    let options = args.code.options(exports)?;
+    let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
+    let module = if args.file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+        Module::bytes("<stdin>", bytes)
+    } else {
+        Module::file(&args.file)
+    };
+    let mut display = Display::new();
+    let built = larder.build(module, &options, &mut |step| display.show(&step))?;
+    drop(display);
+    write(&args.output, &built.bytes)?;
+    if args.time {
+        report::time(&built.phases);
+    }
+    Ok(0)
+}
+
+/// Writes beside the file and renames, so that a program that has the old image mapped keeps it.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let Some(name) = path.file_name() else { bail!("{} is no name for a file", path.display()) };
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let context = || format!("cannot write {}", path.display());
+    let mut file = tempfile::Builder::new().prefix(name).tempfile_in(dir).with_context(context)?;
+    file.write_all(bytes).with_context(context)?;
+    file.persist(path).with_context(context)?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! `larder cache`: a look into the store.
+
+use crate::args::{CacheArgs, CacheCommand, StoreArgs};
+use crate::verify;
+use anyhow::{Context, anyhow};
+use larder::store::{Outcome, Store};
+use serde::Serialize;
+use std::ffi::c_int;
+use std::io::Read;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Does what was asked of the store.
+pub(crate) fn cache(args: &StoreArgs, cache: &CacheArgs) -> anyhow::Result<c_int> {
+    let larder = args.open(None, None)?;
+    let store = larder.store().map_err(|why| anyhow!("{why}"))?;
+    match &cache.command {
+        CacheCommand::List { json } => list(store, *json),
+        CacheCommand::Stats { json } => stats(store, *json),
+        CacheCommand::Gc { size } => gc(store, *size),
+        CacheCommand::Clear => clear(store),
+        CacheCommand::Verify { remove } => verify_entries(store, *remove),
+        CacheCommand::Path => {
+            println!("{}", store.dir().display());
+            Ok(0)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Entry {
+    key: String,
+    len: u64,
+    used_at: u64,
+    is_verified: bool,
+}
+
+fn list(store: &Store, json: bool) -> anyhow::Result<c_int> {
+    let entries: Vec<_> = store
+        .list()?
+        .into_iter()
+        .map(|entry| Entry {
+            key: entry.key.to_string(),
+            len: entry.len,
+            used_at: seconds(entry.used_at),
+            is_verified: entry.is_verified,
+        })
+        .collect();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&entries)?);
+        return Ok(0);
+    }
+    let now = seconds(SystemTime::now());
+    for entry in &entries {
+        println!("{}  {:>10}  used {} ago", entry.key, size(entry.len), age(now.saturating_sub(entry.used_at)));
+    }
+    Ok(0)
+}
+
+#[derive(Serialize)]
+struct StoreStats {
+    dir: String,
+    entry_count: u64,
+    entries_len: u64,
+    verified_count: u64,
+    size_max: Option<u64>,
+    input_count: u64,
+    note_count: u64,
+}
+
+fn stats(store: &Store, json: bool) -> anyhow::Result<c_int> {
+    let stats = store.stats()?;
+    let stats = StoreStats {
+        dir: stats.dir.display().to_string(),
+        entry_count: stats.entry_count,
+        entries_len: stats.entries_len,
+        verified_count: stats.verified_count,
+        size_max: stats.size_max,
+        input_count: stats.input_count,
+        note_count: stats.note_count,
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&stats)?);
+        return Ok(0);
+    }
+    println!("directory   {}", stats.dir);
+    println!("entries     {} ({} verified)", stats.entry_count, stats.verified_count);
+    println!("size        {}", size(stats.entries_len));
+    println!("limit       {}", stats.size_max.map_or_else(|| "none".to_owned(), size));
+    println!("inputs      {} whose digest is remembered", stats.input_count);
+    Ok(0)
+}
+
+fn gc(store: &Store, mib: Option<u64>) -> anyhow::Result<c_int> {
+    let limit = mib.map(|mib| mib << 20).or(store.stats()?.size_max).unwrap_or(u64::MAX);
+    let collected = store.gc(limit)?;
+    println!("removed {} entries ({})", collected.evicted_count, size(collected.evicted_len));
+    println!("kept    {} entries ({})", collected.kept_count, size(collected.kept_len));
+    Ok(0)
+}
+
+fn clear(store: &Store) -> anyhow::Result<c_int> {
+    let cleared = store.clear()?;
+    println!("removed {} entries ({})", cleared.entry_count, size(cleared.entries_len));
+    Ok(0)
+}
+
+fn verify_entries(store: &Store, remove: bool) -> anyhow::Result<c_int> {
+    let verified = store.verify(remove, |entry| -> anyhow::Result<()> {
+        let mut bytes = Vec::new();
+        entry.file().read_to_end(&mut bytes)?;
+        verify::image(&bytes).context("bad entry")?;
+        Ok(())
+    })?;
+    let mut code = 0;
+    for entry in verified {
+        match entry.outcome {
+            Outcome::Good => println!("{}: good", entry.key),
+            other => {
+                code = 1;
+                println!("{}: {}", entry.key, bad(&other));
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn bad(outcome: &Outcome<anyhow::Error>) -> String {
+    match outcome {
+        Outcome::Bad { reason, is_removed } => {
+            let removed = if *is_removed { " (removed)" } else { "" };
+            format!("{reason:#}{removed}")
+        }
+        Outcome::Unopened(error) => error.to_string(),
+        Outcome::Good => "good".to_owned(),
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A length as people read it.
+pub(crate) fn size(len: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+    let mut value = len as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{len} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}

@@ -1,0 +1,238 @@
+//! `larder inspect`: what an image is, needs and offers.
+
+use crate::args::InspectArgs;
+use crate::cache::size;
+use anyhow::{Context, bail};
+use larder::format::image::{Image, Text, export_flags, import_flags};
+use serde::Serialize;
+use std::ffi::c_int;
+use std::path::Path;
+use std::process::Command;
+
+/// Names shown of each kind, unless all are asked for.
+const SHOWN: usize = 20;
+
+/// Prints the description.
+pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<c_int> {
+    if args.disassemble {
+        return disassemble(&args.file);
+    }
+    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let image = larder::inspect::image(&bytes).with_context(|| args.file.display().to_string())?;
+    let description = describe(&image);
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&description)?);
+    } else {
+        print(&description, if args.all { usize::MAX } else { SHOWN });
+    }
+    Ok(0)
+}
+
+#[derive(Serialize)]
+struct Description {
+    format_version: u32,
+    abi_version: u32,
+    triple: String,
+    producer: String,
+    key: String,
+    module_digest: String,
+    content_digest: String,
+    features: Vec<String>,
+    sizes: Sizes,
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    units: Vec<Unit>,
+}
+
+#[derive(Serialize)]
+struct Sizes {
+    file: u64,
+    memory: u64,
+    r: u64,
+    rx: u64,
+    rw: u64,
+    bss: u64,
+    relocations: usize,
+    fixups: usize,
+    initialisers: usize,
+    finalisers: usize,
+    tls: u64,
+    module_packed: u64,
+    module: u64,
+}
+
+#[derive(Serialize)]
+struct Import {
+    name: String,
+    weak: bool,
+    function: bool,
+}
+
+#[derive(Serialize)]
+struct Export {
+    name: String,
+    kind: &'static str,
+    weak: bool,
+    offset: u64,
+    len: u64,
+}
+
+#[derive(Serialize)]
+struct Unit {
+    name: String,
+    offset: u64,
+    len: u32,
+    imports: Vec<String>,
+}
+
+fn describe(image: &Image<'_>) -> Description {
+    let header = image.header();
+    Description {
+        format_version: header.format_version,
+        abi_version: header.abi_version,
+        triple: image.triple(),
+        producer: image.producer(),
+        key: hex(&header.key),
+        module_digest: hex(&header.module_digest),
+        content_digest: hex(&header.content_digest),
+        features: header.features.names().collect(),
+        sizes: Sizes {
+            file: header.file_len,
+            memory: header.mem_len,
+            r: header.r_len(),
+            rx: header.rx.len,
+            rw: header.rw.len,
+            bss: header.mem_len - header.loaded_len(),
+            relocations: image.relr().len(),
+            fixups: image.fixups().len(),
+            initialisers: image.init().len(),
+            finalisers: image.fini().len(),
+            tls: header.tls_mem_len,
+            module_packed: header.source.len,
+            module: header.source_len,
+        },
+        imports: imports(image),
+        exports: exports(image),
+        units: units(image),
+    }
+}
+
+fn imports(image: &Image<'_>) -> Vec<Import> {
+    let import = |row: larder::format::image::Import| Import {
+        name: name(image, row.name),
+        weak: row.flags & import_flags::WEAK != 0,
+        function: row.flags & import_flags::FUNCTION != 0,
+    };
+    image.imports().iter().map(import).collect()
+}
+
+fn exports(image: &Image<'_>) -> Vec<Export> {
+    let mut exports: Vec<_> = image
+        .exports()
+        .rows()
+        .iter()
+        .map(|row| Export {
+            name: name(image, row.name),
+            kind: match row.flags {
+                flags if flags & export_flags::TLS != 0 => "tls",
+                flags if flags & export_flags::FUNCTION != 0 => "function",
+                _ => "data",
+            },
+            weak: row.flags & export_flags::WEAK != 0,
+            offset: row.offset,
+            len: row.len,
+        })
+        .collect();
+    exports.sort_by(|a, b| a.name.cmp(&b.name));
+    exports
+}
+
+fn units(image: &Image<'_>) -> Vec<Unit> {
+    let imports: Vec<_> = image.imports().iter().map(|import| name(image, import.name)).collect();
+    let used = |unit: &larder::format::image::Unit| {
+        let first = unit.imports_first as usize;
+        let rows = (first..first + unit.imports_count as usize).filter_map(|row| image.unit_imports().get(row));
+        rows.filter_map(|import| imports.get(import as usize).cloned()).collect()
+    };
+    let units = image.units().iter();
+    units
+        .map(|row| Unit { name: name(image, row.name), offset: row.offset, len: row.len, imports: used(&row) })
+        .collect()
+}
+
+fn name(image: &Image<'_>, text: Text) -> String {
+    String::from_utf8_lossy(image.text(text).unwrap_or(b"?")).into_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn print(image: &Description, shown: usize) {
+    let sizes = &image.sizes;
+    println!("format      {} (ABI {})", image.format_version, image.abi_version);
+    println!("target      {}", image.triple);
+    println!("producer    {}", image.producer);
+    println!("key         {}", image.key);
+    println!(
+        "module      {} ({}, {} in the image)",
+        image.module_digest,
+        size(sizes.module),
+        size(sizes.module_packed)
+    );
+    println!("content     {}", image.content_digest);
+    println!("needs CPU   {}", image.features.join(" "));
+    println!("file        {}", size(sizes.file));
+    println!(
+        "memory      {} (R {}, RX {}, RW {}, bss {})",
+        size(sizes.memory),
+        size(sizes.r),
+        size(sizes.rx),
+        size(sizes.rw),
+        size(sizes.bss)
+    );
+    println!("relocations {} words packed, {} fix-ups", sizes.relocations, sizes.fixups);
+    println!("start, end  {} initialisers, {} finalisers", sizes.initialisers, sizes.finalisers);
+    if sizes.tls > 0 {
+        println!("TLS         {} for each thread", size(sizes.tls));
+    }
+    table("imports", &image.imports, shown, |import| {
+        let kind = if import.function { "function" } else { "data" };
+        format!("{kind:<9} {}{}", import.name, if import.weak { " (weak)" } else { "" })
+    });
+    table("exports", &image.exports, shown, |export| {
+        format!("{:<9} {:#010x} {:>8} {}", export.kind, export.offset, export.len, export.name)
+    });
+    table("units", &image.units, shown, |unit| {
+        format!("{:#010x} {:>8} {}{}", unit.offset, unit.len, unit.name, uses(&unit.imports))
+    });
+}
+
+fn uses(imports: &[String]) -> String {
+    match imports {
+        [] => String::new(),
+        few if few.len() <= 4 => format!("  uses {}", few.join(", ")),
+        many => format!("  uses {} and {} more", many[..3].join(", "), many.len() - 3),
+    }
+}
+
+fn table<T>(title: &str, rows: &[T], shown: usize, line: impl Fn(&T) -> String) {
+    println!("{title:<11} {}", rows.len());
+    rows.iter().take(shown).for_each(|row| println!("  {}", line(row)));
+    if rows.len() > shown {
+        println!("  … and {} more (--all)", rows.len() - shown);
+    }
+}
+
+/// An image is an ELF file: the disassemblers that people know read it.
+fn disassemble(path: &Path) -> anyhow::Result<c_int> {
+    std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    for tool in ["llvm-objdump-22", "llvm-objdump", "objdump"] {
+        match Command::new(tool).args(["-d", "-C", "--no-show-raw-insn"]).arg(path).status() {
+            Ok(status) => return Ok(status.code().unwrap_or(1)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot run {tool}")),
+        }
+    }
+    bail!("no disassembler found: install llvm-22 (llvm-objdump-22) or binutils (objdump)")
+}

@@ -1,0 +1,89 @@
+//! What the command says about a start: for people on standard error, for programs as JSON.
+
+use larder::{MissReason, Outcome, Phases, Prepared};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+/// Prints an error with its causes, and what to do next if that is known.
+pub(crate) fn error(error: &anyhow::Error) {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let words = cause.to_string();
+        // Some errors repeat their cause in their own words.
+        if !text.contains(&words) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&words);
+        }
+    }
+    let bold = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (red, plain) = if bold { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    eprintln!("larder: {red}error:{plain} {text}");
+}
+
+/// Prints what went wrong without harm.
+pub(crate) fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("larder: warning: {warning}");
+    }
+}
+
+/// Says whether saved code is used, or why not.
+pub(crate) fn explain(prepared: &Prepared) {
+    let key = prepared.key().map_or_else(String::new, |key| format!("larder: key {key}\n"));
+    let image = prepared.path().display();
+    // One write: a program that shares the terminal can't come between.
+    let _ = write!(std::io::stderr(), "larder: {}\n{key}larder: image {image}\n", prepared.outcome());
+}
+
+/// Prints the phases as a table.
+pub(crate) fn time(phases: &Phases) {
+    let total: f64 = phases.iter().filter(|phase| !phase.name.starts_with(' ')).map(|p| p.time.as_secs_f64()).sum();
+    let mut text = String::new();
+    for phase in phases.iter() {
+        text.push_str(&format!("larder: {:<24} {:>12.3} ms\n", phase.name, phase.time.as_secs_f64() * 1e3));
+    }
+    text.push_str(&format!("larder: {:<24} {:>12.3} ms\n", "before the program", total * 1e3));
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    explanation: String,
+    key: Option<String>,
+    image: &'a Path,
+    warnings: &'a [String],
+    phases: Vec<ReportPhase<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReportPhase<'a> {
+    name: &'a str,
+    us: f64,
+}
+
+/// Writes what happened as JSON.
+pub(crate) fn write(path: &Path, prepared: &Prepared) -> anyhow::Result<()> {
+    let (outcome, reason) = match prepared.outcome() {
+        Outcome::Hit => ("hit", None),
+        Outcome::Miss(reason) => ("miss", Some(MissReason::name(reason))),
+    };
+    let phases = prepared.phases().iter();
+    let report = Report {
+        outcome,
+        reason,
+        explanation: prepared.outcome().to_string(),
+        key: prepared.key().map(ToString::to_string),
+        image: prepared.path(),
+        warnings: prepared.warnings(),
+        phases: phases.map(|p| ReportPhase { name: p.name.trim(), us: p.time.as_secs_f64() * 1e6 }).collect(),
+    };
+    anyhow::Context::context(
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?),
+        format!("cannot write {}", path.display()),
+    )
+}

@@ -1,0 +1,91 @@
+//! What can keep a program from starting. A fault of the cache is not among it: that is a [`MissReason`](crate::MissReason).
+
+use crate::module::BuildError;
+use crate::worker::CompileError;
+use larder_link::LinkError;
+use larder_runtime::LoadError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why there is no code to run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The module can't be read.
+    #[error("{}: {source}", path.display())]
+    Module {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The file is an ELF file, where a module was expected: perhaps a saved image.
+    #[error("{}: an ELF file, not LLVM IR", path.display())]
+    Elf {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The closure that makes the module failed.
+    #[error("the module could not be built: {source}")]
+    Build {
+        /// The closure's error.
+        source: BuildError,
+    },
+    /// The module did not become objects.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The objects did not become an image.
+    #[error("cannot link {module}: {source}")]
+    Link {
+        /// The module.
+        module: String,
+        /// What is in the way.
+        source: LinkError,
+    },
+    /// The image did not become code: as a rule because names are unresolved.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The code needs features that no version of this program knows.
+    #[error("{module} needs a CPU feature that this version does not know: {name}")]
+    UnknownFeature {
+        /// The module.
+        module: String,
+        /// LLVM's name of the feature.
+        name: String,
+    },
+    /// The code was compiled for another machine than this.
+    #[error("{module} needs CPU features that this machine lacks: {}", missing.join(", "))]
+    MissingFeatures {
+        /// The module.
+        module: String,
+        /// LLVM's names of the features.
+        missing: Vec<String>,
+    },
+    /// The file is an image that can't be used here, and it holds no module to be rebuilt from.
+    #[error("{}: {reason}; it was saved without its module, so it can't be compiled again", path.display())]
+    ForeignImage {
+        /// The file.
+        path: PathBuf,
+        /// Why it can't be used.
+        reason: crate::MissReason,
+    },
+    /// The image offers no such function.
+    #[error("{image} has no function named {name}")]
+    NoFunction {
+        /// The image.
+        image: String,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// An image can't be written or kept in memory.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The wait for another process that compiles the same module was given up.
+    #[error("gave up waiting for another process that compiles the same module")]
+    Interrupted,
+}
