@@ -74,8 +74,7 @@ fn time_all(commands: &mut [Command], limits: &Limits) -> Result<Result<f64, Str
     for command in commands {
         let ran = run(command, limits.run)?;
         if ran.ending != Ending::Code(0) {
-            let said = String::from_utf8_lossy(&ran.stderr).lines().next().unwrap_or_default().to_owned();
-            return Ok(Err(format!("{:?}: {said}", ran.ending)));
+            return Ok(Err(format!("{:?}: {}", ran.ending, ran.complaint())));
         }
         total_ms += ran.time.as_secs_f64() * 1e3;
     }

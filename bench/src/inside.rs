@@ -46,7 +46,7 @@ pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec
 fn once(peers: &Peers, way: &str, file: &Path, limits: &Limits) -> Result<Result<f64, String>> {
     let ran = run(Command::new(&peers.inside).arg(way).arg(file).env_remove("LD_LIBRARY_PATH"), limits.run)?;
     if ran.ending != Ending::Code(0) {
-        return Ok(Err(String::from_utf8_lossy(&ran.stderr).lines().next().unwrap_or("failed").to_owned()));
+        return Ok(Err(format!("{:?}: {}", ran.ending, ran.complaint())));
     }
     let nanoseconds: f64 = String::from_utf8(ran.stdout)?.trim().parse()?;
     Ok(Ok(nanoseconds / 1e3))

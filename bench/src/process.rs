@@ -38,10 +38,15 @@ impl Ran {
         (self.stdout != expected.stdout).then(|| "wrong output".to_owned())
     }
 
-    /// The first line on standard error, which usually names the reason.
-    fn complaint(&self) -> String {
+    /// The first line on standard error, which usually names the reason. Directories are left out: they say where the bench
+    /// was run, not what happened.
+    pub(crate) fn complaint(&self) -> String {
         let said = String::from_utf8_lossy(&self.stderr);
-        said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().chars().take(160).collect()
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let words = line
+            .split(' ')
+            .map(|word| if word.starts_with('/') { word.rsplit('/').next().unwrap_or(word) } else { word });
+        words.collect::<Vec<_>>().join(" ").chars().take(160).collect()
     }
 }
 
@@ -113,7 +118,7 @@ mod tests {
         let expected = shell("echo one")?;
         assert_eq!(shell("echo one; echo aside >&2")?.differs_from(&expected), None);
         assert_eq!(shell("echo two")?.differs_from(&expected), Some("wrong output".into()));
-        let failed = shell("echo one; echo no such thing >&2; exit 1")?;
+        let failed = shell("echo one; echo no such /tmp/thing >&2; exit 1")?;
         assert_eq!(failed.differs_from(&expected), Some("Code(1): no such thing".into()));
         Ok(())
     }

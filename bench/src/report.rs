@@ -8,11 +8,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::inside;
 use crate::machine::Machine;
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::DLOPEN;
 use crate::targets::{Verdict, median};
+use crate::{cold, inside};
 
 /// Everything that one bench found out.
 #[derive(Serialize)]
@@ -78,8 +78,10 @@ impl Report {
     fn write_group(&self, measure: Measure, work: &str, text: &mut String) {
         let unit = measure.unit();
         let _ = writeln!(text, "\n## {work}: {}\n", measure.title());
-        let _ = writeln!(text, "| side | {unit} | quartiles | runs | × dlopen | note |\n|---|---:|---:|---:|---:|---|");
-        let base = [DLOPEN, inside::THEIRS].into_iter().find_map(|side| median(&self.rows, (measure, work, side)));
+        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS].into_iter();
+        let base = bases.filter_map(|side| Some((side, median(&self.rows, (measure, work, side))?))).next();
+        let (name, base) = base.map_or(("peer", None), |(name, base)| (name, Some(base)));
+        let _ = writeln!(text, "| side | {unit} | quartiles | runs | × {name} | note |\n|---|---:|---:|---:|---:|---|");
         for row in self.rows.iter().filter(|row| row.measure == measure && row.work == work) {
             let cells = row.numbers.map_or_else(|| "– | – | – | –".to_owned(), |numbers| cells(&numbers, base));
             let _ = writeln!(text, "| {} | {cells} | {} |", row.side, row.note.replace('|', "\\|"));

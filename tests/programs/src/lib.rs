@@ -10,6 +10,8 @@
 //!
 //! Not done: no program is downloaded by anything but cargo, and none is built for another machine than this one.
 
+#![forbid(unsafe_code)]
+
 mod artefacts;
 mod bitcode;
 mod generated;
