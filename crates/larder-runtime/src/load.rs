@@ -125,13 +125,13 @@ impl Mapped {
     /// # Errors
     /// [`LoadError::Unresolved`] with the names that were not answered; [`LoadError::Image`] if a table is damaged.
     pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
-        let parts = self.0;
+        let mut parts = self.0;
         let addresses = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
         // SAFETY: R is mapped as long as `parts`, which `Bound` keeps behind the module.
         let template = unsafe { parts.region.bytes(span(parts.header().tls_template)) };
         // SAFETY: the same.
         let tls = unsafe { tls::Module::new(&parts.image, template) };
-        fill(&parts, &addresses, tls.as_ref()).map_err(|source| parts.damaged(source))?;
+        fill(&mut parts, &addresses, tls.as_ref()).map_err(|source| parts.damaged(source))?;
         Ok(Bound { tls, parts })
     }
 }
@@ -164,8 +164,8 @@ fn verify(file: &ImageFile) -> Result<(), LoadError> {
 
 /// Maps the image: R, code, data, zeros.
 ///
-/// No page is touched before all are in place: a page that is present must be taken out of the processor's tables again
-/// when its rights change, which costs more than the calls.
+/// No page is touched here: a page that is present must be taken out of the processor's tables again when its rights change, which
+/// costs more than the calls.
 fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
     let mut region = Region::of_file(file.as_fd(), header.mem_len)?;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
@@ -173,12 +173,6 @@ fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
     region.make_data(header.rw.offset..data_end)?;
     // SAFETY: nobody refers to bytes of the region.
     unsafe { region.map_zeros(data_end..header.mem_len) }?;
-    if header.relro_len > PAGE {
-        region.make_present(header.rw.offset..header.rw.offset + header.relro_len);
-    }
-    let tail = data_end - header.loaded_len();
-    // SAFETY: the page is writable; what the file holds there is not part of the image, and bss begins with zeros.
-    unsafe { region.at(header.loaded_len()).write_bytes(0, tail as usize) };
     Ok(region)
 }
 
@@ -192,10 +186,16 @@ fn check_calls(image: &Image<'_>) -> Result<(), ImageError> {
     }
 }
 
-fn fill(parts: &Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Result<(), ImageError> {
-    let (image, header) = (&parts.image, parts.header());
+fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Result<(), ImageError> {
+    let header = *parts.header();
+    let image = &parts.image;
+    let data_end = header.loaded_len().next_multiple_of(PAGE);
+    parts.region.make_present(header.rw.offset..present_end(&header, relocate::end(image.relr())));
+    let tail = data_end - header.loaded_len();
+    // SAFETY: the page is writable; what the file holds there is not part of the image, and bss begins with zeros.
+    unsafe { parts.region.at(header.loaded_len()).write_bytes(0, tail as usize) };
     // SAFETY: the image is mapped there, its RW writable, and nobody refers to it yet.
-    let mut words = unsafe { Words::new(parts.region.at(0), header) };
+    let mut words = unsafe { Words::new(parts.region.at(0), &header) };
     relocate::relocate(&mut words, image.relr())?;
     relocate::fill_slots(&mut words, header.slots_offset, addresses)?;
     relocate::fill_fixups(&mut words, image.fixups(), addresses)?;
@@ -207,6 +207,16 @@ fn fill(parts: &Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Result
             Err(ImageError::Damaged { what: "thread-local words without a block", offset: header.tls_template.offset })
         }
     }
+}
+
+/// Where the part of RW ends that is going to be written to: relro and the relocated words, and the last page of the file's part if it is
+/// near, since it is filled up with zeros.
+fn present_end(header: &ImageHeader, relocated_end: u64) -> u64 {
+    const NEAR: u64 = 8 * PAGE;
+    let data_end = header.loaded_len().next_multiple_of(PAGE);
+    let relocated_end = relocated_end.min(data_end).next_multiple_of(PAGE);
+    let written = relocated_end.max(header.rw.offset + header.relro_len);
+    if data_end - written <= NEAR { data_end } else { written }
 }
 
 /// An image whose data is relocated and whose imports are bound; all of RW is still writable.

@@ -78,6 +78,14 @@ pub(crate) fn relocate(words: &mut Words, relr: Rows<'_, u64>) -> Result<(), Ima
     Ok(())
 }
 
+/// Where the last word ends that the table may name, as far as the table is right.
+pub(crate) fn end(relr: Rows<'_, u64>) -> u64 {
+    relr.iter().fold(0, |end: u64, entry| match entry & 1 {
+        0 => entry.saturating_add(WORD),
+        _ => end.saturating_add(BITMAP_WORDS * WORD),
+    })
+}
+
 #[inline]
 fn relocate_bitmap(words: &mut Words, first: u64, mut bitmap: u64) -> Result<(), ImageError> {
     let Some(run) = words.run(first, u64::from(u64::BITS - bitmap.leading_zeros())) else {
@@ -166,6 +174,13 @@ mod tests {
         ];
         for (entries, expected) in cases {
             assert_eq!(changed(entries), *expected, "{entries:x?}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_never_before_the_last_word() {
+        for (entries, expected) in [(&[][..], 0), (&[PAGE], PAGE + 8), (&[PAGE, 3], PAGE + 64 * 8), (&[u64::MAX - 1, 1], u64::MAX)] {
+            assert_eq!(end(Rows::new(&relr(entries))), expected, "{entries:x?}");
         }
     }
 

@@ -5,7 +5,8 @@
 //! to glibc. So telling the unwinder of an image is one entry in [`crate::registry`], whatever the number of its functions.
 //!
 //! That works where the dynamic linker prefers our definition: in programs, and in libraries that stand before libc in the search order.
-//! It is found out once per process by asking the unwinder for a frame that only we know. Where it doesn't work (another unwinder, an
+//! It is found out once per process, by [what libgcc was linked against](libgcc) or by [asking the unwinder](probe) for a frame that only
+//! we know. Where it doesn't work (another unwinder, an
 //! older libgcc, a library loaded late), [frames] are registered in the unwinder's own list, which costs time with each of them.
 
 use crate::load::Shared;
@@ -18,6 +19,7 @@ use std::sync::Weak;
 
 mod find_object;
 mod frames;
+mod libgcc;
 mod probe;
 
 /// Whether the unwinder of this process asks us for frames: then loading costs the same for any number of functions.

@@ -140,6 +140,9 @@ impl Region {
     /// it to the faults.
     pub(crate) fn make_present(&mut self, range: Range<u64>) {
         let (start, len) = self.part(range);
+        if len <= PAGE as usize {
+            return;
+        }
         // SAFETY: the range is part of our own region, and what it holds stays the same.
         let _ = unsafe { rustix::mm::madvise(start.cast(), len, Advice::LinuxPopulateWrite) };
     }

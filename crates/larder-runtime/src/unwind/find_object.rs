@@ -4,9 +4,10 @@
 //! linker's order, and since libgcc_s refers to the name, the static linker exports ours without being asked.
 //! Like glibc's, this one takes no lock and may be called from a signal handler.
 
-use super::{LinkMap, probe};
+use super::{LinkMap, libgcc, probe};
 use crate::{os, registry};
 use std::ffi::{c_int, c_ulonglong, c_void};
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -73,6 +74,19 @@ fn glibc() -> Option<FindObject> {
     (address != NONE).then(|| unsafe { std::mem::transmute::<usize, FindObject>(address) })
 }
 
+/// glibc's link map of the shared library at that address.
+pub(super) fn library_at(address: *mut c_void) -> Option<*const LinkMap> {
+    let find = glibc()?;
+    let mut found = MaybeUninit::uninit();
+    // SAFETY: any address may be asked for, and there is room for the answer.
+    if unsafe { find(address, found.as_mut_ptr()) } != FOUND {
+        return None;
+    }
+    // SAFETY: glibc has written the answer.
+    let found: Found = unsafe { found.assume_init() };
+    (!found.link_map.is_null()).then_some(found.link_map)
+}
+
 /// Whether the process's unwinder asks us. Found out once.
 pub(super) fn is_asked() -> bool {
     static ASKED: OnceLock<bool> = OnceLock::new();
@@ -80,7 +94,7 @@ pub(super) fn is_asked() -> bool {
         glibc();
         let ours = _dl_find_object as *const () as usize;
         let preferred = os::process_symbol(c"_dl_find_object").is_some_and(|found| found.as_ptr() as usize == ours);
-        preferred && probe::unwinder_finds_registered_frame() != Some(false)
+        preferred && (libgcc::is_linked_against_find_object() || probe::unwinder_finds_registered_frame() != Some(false))
     })
 }
 
@@ -90,14 +104,14 @@ mod tests {
 
     #[test]
     fn other_objects_are_glibcs() {
-        let mut found = std::mem::MaybeUninit::uninit();
+        let mut found = MaybeUninit::uninit();
         let here = other_objects_are_glibcs as fn() as *mut c_void;
         // SAFETY: there is room for the answer.
         assert_eq!(unsafe { _dl_find_object(here, found.as_mut_ptr()) }, FOUND);
         // SAFETY: it has been written.
         let found = unsafe { found.assume_init() };
         assert!(found.map_start <= here && here < found.map_end);
-        let mut nothing = std::mem::MaybeUninit::uninit();
+        let mut nothing = MaybeUninit::uninit();
         // SAFETY: there is room for the answer.
         assert_eq!(unsafe { _dl_find_object(std::ptr::null_mut(), nothing.as_mut_ptr()) }, NOT_FOUND);
     }
