@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn the_end_is_never_before_the_last_word() {
-        for (entries, expected) in [(&[][..], 0), (&[PAGE], PAGE + 8), (&[PAGE, 3], PAGE + 64 * 8), (&[u64::MAX - 1, 1], u64::MAX)] {
+        for (entries, expected) in
+            [(&[][..], 0), (&[PAGE], PAGE + 8), (&[PAGE, 3], PAGE + 64 * 8), (&[u64::MAX - 1, 1], u64::MAX)]
+        {
             assert_eq!(end(Rows::new(&relr(entries))), expected, "{entries:x?}");
         }
     }

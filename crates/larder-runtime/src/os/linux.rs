@@ -1,4 +1,4 @@
-//! Linux: address space, symbols of the process, exit handlers.
+//! Linux with glibc: address space, symbols of the process, exit handlers.
 //!
 //! This is the only file that makes executable mappings. [`Region`] owns a range of addresses and keeps two promises: a page is never
 //! writable and executable, and the whole range is given back when the region is dropped.

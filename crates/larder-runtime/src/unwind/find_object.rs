@@ -94,7 +94,8 @@ pub(super) fn is_asked() -> bool {
         glibc();
         let ours = _dl_find_object as *const () as usize;
         let preferred = os::process_symbol(c"_dl_find_object").is_some_and(|found| found.as_ptr() as usize == ours);
-        preferred && (libgcc::is_linked_against_find_object() || probe::unwinder_finds_registered_frame() != Some(false))
+        preferred
+            && (libgcc::is_linked_against_find_object() || probe::unwinder_finds_registered_frame() != Some(false))
     })
 }
 

@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn versions_are_hashed_as_the_linker_does() {
         // From `readelf -V` of a library and its `.gnu.version_r`.
-        for (name, hash) in [(&b"GLIBC_2.2.5"[..], 0x0969_1a75), (b"GLIBC_2.35", 0x0696_91b5), (b"GCC_3.0", 0x0b79_2650)] {
+        for (name, hash) in
+            [(&b"GLIBC_2.2.5"[..], 0x0969_1a75), (b"GLIBC_2.35", 0x0696_91b5), (b"GCC_3.0", 0x0b79_2650)]
+        {
             assert_eq!(elf_hash(name), hash, "{name:?}");
         }
     }

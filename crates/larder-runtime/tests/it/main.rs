@@ -3,6 +3,7 @@
 mod child;
 mod compiled;
 mod damage;
+mod host;
 mod lifetime;
 mod protection;
 mod running;
