@@ -17,7 +17,8 @@ use larder_format::image::ImageHeader;
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::Arc;
 
-type Handler = unsafe extern "C-unwind" fn();
+/// A function without parameters that somebody wants called later.
+pub(crate) type Handler = unsafe extern "C-unwind" fn();
 type Destructor = unsafe extern "C-unwind" fn(*mut c_void);
 
 unsafe extern "C" {
@@ -111,10 +112,8 @@ unsafe extern "C-unwind" fn destroy(kept: *mut c_void) {
     unsafe { (kept.destructor)(kept.object) };
 }
 
-/// Finalisers, in the order they are called.
-pub(crate) type Finalisers = Vec<Destructor0>;
-/// A finaliser (System V gABI, "Initialization and Termination Functions").
-pub(crate) type Destructor0 = unsafe extern "C-unwind" fn();
+/// Finalisers, in the order they are called (System V gABI, "Initialization and Termination Functions").
+pub(crate) type Finalisers = Vec<Handler>;
 
 /// Has the finalisers called when the owner is finalised or the process exits. `false` if there is no memory for it.
 ///

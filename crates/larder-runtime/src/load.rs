@@ -21,7 +21,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// Whether the bytes of the file still have to be compared with its digest.
@@ -247,7 +247,8 @@ impl Bound {
         }
         let base = parts.region.base();
         let owner = exit::owner(base, &header);
-        let shared = Arc::new(Shared { known: OnceLock::new(), initialised: OnceLock::new(), tls, owner, parts });
+        let shared =
+            Arc::new(Shared { known: OnceLock::new(), initialised: AtomicBool::new(false), tls, owner, parts });
         let weak = Arc::downgrade(&shared);
         // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
         let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
@@ -261,7 +262,7 @@ impl Bound {
 #[derive(Debug)]
 pub(crate) struct Shared {
     known: OnceLock<unwind::Known>,
-    initialised: OnceLock<()>,
+    initialised: AtomicBool,
     tls: Option<tls::Module>,
     owner: usize,
     parts: Parts,
@@ -285,7 +286,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if self.initialised.get().is_some() {
+        if *self.initialised.get_mut() {
             // SAFETY: `initialise`'s contract allows finalisers to run when the image is dropped.
             unsafe { os::finalise(self.owner) };
         }
@@ -317,15 +318,17 @@ impl Sealed {
         let shared = &self.0;
         let finalisers = shared.parts.image.fini().iter().map(|offset| {
             // SAFETY: `check_calls` has checked that it lies in RX; that code is there is the caller's promise.
-            unsafe { std::mem::transmute::<*const (), exit::Destructor0>(shared.address(offset)) }
+            unsafe { std::mem::transmute::<*const (), exit::Handler>(shared.address(offset)) }
         });
         // SAFETY: they run before the image goes, or at exit; the caller allows it.
         if !unsafe { exit::finalise_later(finalisers.collect(), shared.owner) } {
             let source = std::io::ErrorKind::OutOfMemory.into();
             return Err(LoadError::Os { path: shared.parts.path.clone(), operation: "note finalisers of", source });
         }
+        // What the loading left there is not the image's affair.
+        os::clear_errno();
         // From here on the image may have registered handlers.
-        let _ = shared.initialised.set(());
+        shared.initialised.store(true, Ordering::Release);
         let image = ManuallyDrop::new(self);
         for offset in image.0.parts.image.init().iter() {
             type Initialiser = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char);

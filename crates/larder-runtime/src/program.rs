@@ -18,9 +18,9 @@ mod outermost;
 /// `int main(int, char **, char **)`.
 pub(crate) type Main = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
 
-/// Calls the image's `entry`, as a rule `main`, and answers its value; `None` if the image exports no function of that name. The caller passes the value to
-/// the C library's `exit`, which runs exit handlers and writes out what stdio holds back; the image must still be loaded then
-/// ([`Loaded::leak`]).
+/// Calls the image's `entry`, as a rule `main`, and answers its value; `None` if the image exports no function of that name. The caller
+/// passes the value to the C library's `exit`, which runs exit handlers and writes out what stdio holds back; the image must
+/// still be loaded then ([`Loaded::leak`]).
 ///
 /// # Safety
 /// As for [`Sealed::initialise`](crate::Sealed::initialise); and the export has the type of C's `main`.

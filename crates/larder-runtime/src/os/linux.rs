@@ -222,6 +222,14 @@ pub(crate) unsafe fn finalise(owner: usize) {
     unsafe { __cxa_finalize(owner as *mut c_void) }
 }
 
+/// Sets `errno` of this thread to 0, as a new process begins.
+pub(crate) fn clear_errno() {
+    // SAFETY: the C library answers the address of this thread's variable.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: it is valid while the thread lives.
+    unsafe { errno.write(0) };
+}
+
 /// The environment as initialisers and `main` get it.
 pub(crate) fn environment() -> *mut *mut libc::c_char {
     // SAFETY: reading the pointer; whoever changes the environment from another thread breaks that function's own contract.
