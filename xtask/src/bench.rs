@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cargo::{built, cargo, program, run};
+use crate::cargo::{build_command, built, cargo, program, run};
 use crate::setup::{Scope, ensure};
 
 /// What `bench` was asked.
@@ -16,6 +16,8 @@ pub(crate) struct Arguments {
 /// The chore.
 pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     ensure(Scope::Test)?;
-    run(&mut cargo(["build", "--release", "-p", "larder-cli", "-p", "larder-llvm", "-p", "larder-bench"]))?;
+    build_command()?;
+    // By itself: cargo would build the command anew with the union of both sets of features.
+    run(&mut cargo(["build", "--release", "-p", "larder-bench"]))?;
     run(program(built("release").join("larder-bench")).args(&arguments.rest))
 }

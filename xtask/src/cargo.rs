@@ -44,3 +44,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     }
     Ok(())
 }
+
+/// Builds the command and its worker as users have them.
+pub(crate) fn build_command() -> Result<()> {
+    run(&mut cargo(["build", "--release", "--bins", "-p", "larder-cli", "-p", "larder-llvm"]))
+}

@@ -12,7 +12,7 @@ use larder_programs::Programs;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cargo::{built, cargo, program, run};
+use crate::cargo::{build_command, built, program};
 use crate::say;
 use crate::setup::{Scope, ensure as ensure_installed};
 
@@ -33,7 +33,7 @@ struct Run {
 pub(crate) fn demo() -> Result<()> {
     ensure_installed(Scope::Build)?;
     say::step("Building the command and its worker");
-    run(&mut cargo(["build", "--release", "--bins", "-p", "larder-cli", "-p", "larder-llvm"]))?;
+    build_command()?;
     say::step("Compiling SQLite's C code to bitcode, with clang");
     let module = Programs::open()?.sqlite()?;
     say::line(format_args!("{} ({} of LLVM IR)", module.display(), megabytes(&module)?));
