@@ -215,7 +215,7 @@ record! {
         pub eh_frame_hdr: Span,
         /// `.eh_frame`, with its terminating zero.
         pub eh_frame: Span,
-        /// Initial bytes of the thread-local block.
+        /// Initial bytes of the thread-local block: in R, or in relro if there are addresses among them.
         pub tls_template: Span,
         /// Bytes of a thread's block: the template, then zeros.
         pub tls_mem_len: u64,

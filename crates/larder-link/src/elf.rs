@@ -24,18 +24,19 @@ pub(crate) struct Tail {
 const HEADER_LEN: u64 = 64;
 const SEGMENT_LEN: usize = 56;
 const SECTION_LEN: u64 = 64;
-/// Section headers that stand behind those of the output sections.
-const TAIL_NAMES: [&[u8]; 4] = [b".larder.source", b".symtab", b".strtab", b".shstrtab"];
+/// Section headers that stand behind those of the output sections; the last only if there is a module.
+const TAIL_NAMES: [&[u8]; 4] = [b".symtab", b".strtab", b".shstrtab", b".larder.source"];
 /// Numbers from here on are reserved.
 const SECTIONS_MAX: u64 = 0xff00;
 
 /// Gives the tables of the file's tail their places.
 pub(crate) fn plan_tail(layout: &Layout<'_>, symbols: &SymbolTable, source_len: u64) -> Result<Tail, LinkError> {
-    let count = 1 + layout.outputs.len() + TAIL_NAMES.len();
+    let names_of_tail = if source_len > 0 { &TAIL_NAMES[..] } else { &TAIL_NAMES[..3] };
+    let count = 1 + layout.outputs.len() + names_of_tail.len();
     if count as u64 >= SECTIONS_MAX {
         return Err(LinkError::TooLarge { what: "section headers", len: count as u64, max: SECTIONS_MAX - 1 });
     }
-    let (name_bytes, name_offsets) = names(layout);
+    let (name_bytes, name_offsets) = names(layout, names_of_tail);
     let mut end = layout.file_end;
     let mut take = |len: u64| {
         let span = Span { offset: end.next_multiple_of(8), len };
@@ -61,9 +62,9 @@ pub(crate) fn plan_tail(layout: &Layout<'_>, symbols: &SymbolTable, source_len: 
 }
 
 /// `.shstrtab`, and the offset of every name in it.
-fn names(layout: &Layout<'_>) -> (Vec<u8>, Vec<u32>) {
+fn names(layout: &Layout<'_>, tail: &[&[u8]]) -> (Vec<u8>, Vec<u32>) {
     let (mut bytes, mut offsets) = (vec![0], Vec::new());
-    for name in layout.outputs.iter().map(|output| output.name).chain(TAIL_NAMES) {
+    for name in layout.outputs.iter().map(|output| output.name).chain(tail.iter().copied()) {
         offsets.push(bytes.len() as u32);
         bytes.extend_from_slice(name);
         bytes.push(0);
@@ -95,7 +96,8 @@ fn put(file: &mut [u8], at: u64, bytes: &[u8]) {
 
 /// gABI "ELF Header".
 fn elf_header(layout: &Layout<'_>, tail: &Tail, segment_count: usize) -> Vec<u8> {
-    let section_count = (1 + layout.outputs.len() + TAIL_NAMES.len()) as u16;
+    let section_count = tail.name_offsets.len() as u16 + 1;
+    let names_number = layout.outputs.len() as u16 + 3;
     let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     let halves = |bytes: &mut Vec<u8>, halves: &[u16]| {
         halves.iter().for_each(|half| bytes.extend_from_slice(&half.to_le_bytes()))
@@ -108,7 +110,7 @@ fn elf_header(layout: &Layout<'_>, tail: &Tail, segment_count: usize) -> Vec<u8>
     bytes.extend_from_slice(&0u32.to_le_bytes());
     let sizes = [HEADER_LEN as u16, SEGMENT_LEN as u16, segment_count as u16, SECTION_LEN as u16];
     halves(&mut bytes, &sizes);
-    halves(&mut bytes, &[section_count, section_count - 1]);
+    halves(&mut bytes, &[section_count, names_number]);
     bytes
 }
 
@@ -205,14 +207,14 @@ fn section_headers(layout: &Layout<'_>, symbols: &SymbolTable, tail: &Tail) -> V
     }
     let first = headers.len() as u32;
     let tables = [
-        (sh::PROGBITS, tail.source, SectionHeader::default()),
         (
             sh::SYMTAB,
             tail.symbols,
-            SectionHeader { link: first + 2, info: symbols.local_count, entry_len: SYMBOL_LEN, ..Default::default() },
+            SectionHeader { link: first + 1, info: symbols.local_count, entry_len: SYMBOL_LEN, ..Default::default() },
         ),
         (sh::STRTAB, tail.strings, SectionHeader::default()),
         (sh::STRTAB, tail.names, SectionHeader::default()),
+        (sh::PROGBITS, tail.source, SectionHeader::default()),
     ];
     for ((kind, span, header), name) in tables.into_iter().zip(names) {
         let align = if kind == sh::SYMTAB { 8 } else { 1 };

@@ -45,6 +45,9 @@ pub(crate) struct Layout<'a> {
     /// Number of the output section of each, [`NOWHERE`] if it is in none.
     section_outputs: Vec<u32>,
     pools: Vec<(usize, u64)>,
+    /// Numbers of the output sections that the linker itself makes, by [`Made`].
+    made: [Option<usize>; Made::COUNT],
+    bss_start: u64,
     pub(crate) rx: Span,
     pub(crate) rw: Span,
     pub(crate) relro_len: u64,
@@ -77,7 +80,11 @@ pub(crate) fn assign_offsets<'a>(
 ) -> Result<Layout<'a>, LinkError> {
     let mut outputs = output::gather(inputs, live, merged, needs, sizes.keep_debug);
     outputs.extend(made_outputs(needs, sizes.unwind));
+    let lens = outputs.iter().map(|output| output.len.saturating_add(output.align));
+    limit("memory", lens.fold(0, u64::saturating_add), MEM_LEN_MAX)?;
+    // Beyond this point, no sum of lengths overflows.
     let mut layout = Layout::new(inputs, merged, outputs);
+    layout.number_outputs();
     layout.place_segments(&[Segment::Relro, Segment::Rw], 0)?;
     let words: Vec<u64> = needs
         .rebased
@@ -114,6 +121,8 @@ impl<'a> Layout<'a> {
             sections: vec![None; inputs.sections.len()],
             section_outputs: vec![NOWHERE; inputs.sections.len()],
             pools: vec![(0, 0); merged.pools.len()],
+            made: [None; Made::COUNT],
+            bss_start: 0,
             rx: Span::default(),
             rw: Span::default(),
             relro_len: 0,
@@ -149,7 +158,7 @@ impl<'a> Layout<'a> {
 
     /// What the linker itself made, with its place; `None` if it is not in this image.
     pub(crate) fn made(&self, made: Made) -> Option<&Output<'a>> {
-        self.outputs.iter().find(|output| output.made == Some(made))
+        self.outputs.get(self.made[made as usize]?)
     }
 
     /// Image offset of what the linker itself made, or the end of R if it is not in this image.
@@ -172,7 +181,7 @@ impl<'a> Layout<'a> {
     }
 
     fn place_all(&mut self) -> Result<(), LinkError> {
-        self.outputs.sort_by_key(|output| (output.segment, output.rank));
+        self.number_outputs();
         let r_end = self.place_segments(&[Segment::R], HEADER_OFFSET as u64)?;
         let rx_offset = r_end.next_multiple_of(PAGE);
         limit("read-only bytes", rx_offset, R_LEN_MAX)?;
@@ -187,6 +196,8 @@ impl<'a> Layout<'a> {
         let rw_end = stored.map(|output| output.offset + output.len).max().unwrap_or(rw_offset).next_multiple_of(PAGE);
         self.rw = Span { offset: rw_offset, len: rw_end - rw_offset };
         self.file_end = rw_end;
+        let zeros = |output: &&Output<'_>| output.segment == Segment::Rw && !output.is_stored();
+        self.bss_start = self.outputs.iter().find(zeros).map_or(self.end, |output| output.offset);
         self.place_tail()
     }
 
@@ -194,7 +205,6 @@ impl<'a> Layout<'a> {
     fn place_segments(&mut self, segments: &[Segment], start: u64) -> Result<u64, LinkError> {
         let mut at = start;
         let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.sort_by_key(|output| (output.segment, output.rank));
         for segment in segments {
             for (number, output) in outputs.iter_mut().enumerate().filter(|(_, output)| output.segment == *segment) {
                 at = self.place_output(number, output, at)?;
@@ -206,6 +216,16 @@ impl<'a> Layout<'a> {
         }
         self.outputs = outputs;
         Ok(at)
+    }
+
+    /// Output sections are numbered in the order of the file.
+    fn number_outputs(&mut self) {
+        self.outputs.sort_by_key(|output| (output.segment, output.rank));
+        for (number, output) in self.outputs.iter().enumerate() {
+            if let Some(made) = output.made {
+                self.made[made as usize] = Some(number);
+            }
+        }
     }
 
     /// Places one output section at or behind `at` and returns where the next may begin.
@@ -260,7 +280,7 @@ impl<'a> Layout<'a> {
         match symbol {
             LinkerSymbol::ImageStart => 0,
             LinkerSymbol::TextEnd => self.rw.offset,
-            LinkerSymbol::DataEnd | LinkerSymbol::BssStart => self.bss_start(),
+            LinkerSymbol::DataEnd | LinkerSymbol::BssStart => self.bss_start,
             LinkerSymbol::ImageEnd => self.end,
             LinkerSymbol::Got => self.got(),
             LinkerSymbol::UnwindTable => self.made_offset(Made::UnwindTable),
@@ -274,11 +294,6 @@ impl<'a> Layout<'a> {
     /// Image offset of the slots, or of where they would be.
     pub(crate) fn got(&self) -> u64 {
         self.made(Made::Slots).map_or(self.rw.offset, |output| output.offset)
-    }
-
-    fn bss_start(&self) -> u64 {
-        let zeros = |output: &&Output<'_>| output.segment == Segment::Rw && !output.is_stored();
-        self.outputs.iter().find(zeros).map_or(self.end, |output| output.offset)
     }
 }
 

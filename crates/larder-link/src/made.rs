@@ -2,14 +2,15 @@
 
 use crate::address::Addresses;
 use crate::error::LinkError;
-use crate::layout::{BUILD_ID_LEN, Made};
-use crate::x86_64;
+use crate::layout::{BUILD_ID_LEN, Made, Segment};
+use crate::x86_64::{self, TRAP};
 use larder_format::image::WORD;
 use std::num::NonZeroUsize;
 
 /// Writes stubs, slots and pairs. Slots of imports stay zero: they are the loader's.
 pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]) -> Result<(), LinkError> {
     let needs = addresses.needs;
+    fill_gaps_in_code(addresses, file);
     for (&import, index) in needs.stubs.iter().zip(0..) {
         let at = addresses.stub(index);
         let slot = addresses.slot(import).unwrap_or_default();
@@ -28,6 +29,17 @@ pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]
         put(file, addresses.pair(index) + WORD, &addresses.thread_offset(symbol).unwrap_or_default().to_le_bytes());
     }
     Ok(())
+}
+
+/// Between output sections of code, and behind the last to the end of its page.
+fn fill_gaps_in_code(addresses: &Addresses<'_, '_>, file: &mut [u8]) {
+    let layout = addresses.layout;
+    let mut end = layout.rx.offset;
+    for output in layout.outputs.iter().filter(|output| output.segment == Segment::Rx) {
+        file[end as usize..output.offset as usize].fill(TRAP);
+        end = output.offset + output.len;
+    }
+    file[end as usize..layout.rw.offset as usize].fill(TRAP);
 }
 
 /// Bytes that one step of the build id covers, so that threads can share the work.

@@ -6,9 +6,10 @@
 //! Not done: strings that are the end of other strings share no bytes.
 
 use crate::error::{LinkError, text};
-use crate::input::{Inputs, Role, Section, SectionId, id, sh};
+use crate::input::{Inputs, Place, Role, Section, SectionId, id, sh, stt};
 use crate::live::Live;
 use crate::resolve::is_identifier;
+use crate::x86_64::{self, Formula};
 use std::collections::HashMap;
 use std::ffi::CStr;
 
@@ -62,9 +63,10 @@ type PieceTable<'a> = HashMap<&'a [u8], u32>;
 pub(crate) fn merge_sections<'a>(inputs: &Inputs<'a>, live: &Live, keep_debug: bool) -> Result<Merged<'a>, LinkError> {
     let mut merged = Merged::default();
     let mut pools: HashMap<Key<'a>, (PoolId, PieceTable<'a>)> = HashMap::new();
-    for (id, section) in inputs.sections() {
-        let kept = live.contains(id) || (section.role == Role::Debug && keep_debug);
-        if !kept || !may_merge(section) {
+    let kept = |id, section: &Section<'_>| live.contains(id) || (section.role == Role::Debug && keep_debug);
+    let pinned = pinned(inputs, &kept);
+    for (id, section) in inputs.sections().filter(|&(id, section)| kept(id, section) && may_merge(section)) {
+        if pinned[id.index()] {
             continue;
         }
         let key = key_of(section);
@@ -74,6 +76,27 @@ pub(crate) fn merge_sections<'a>(inputs: &Inputs<'a>, live: &Live, keep_debug: b
     Ok(merged)
 }
 
+/// Sections that are referred to by a distance and no symbol of their own: the addend then counts from somewhere else than the piece, so
+/// nobody can tell which piece is meant. Compilers do not write that; people who write assembly do.
+fn pinned(inputs: &Inputs<'_>, kept: &impl Fn(SectionId, &Section<'_>) -> bool) -> Vec<bool> {
+    let mut pinned = vec![false; inputs.sections.len()];
+    for (_, section) in inputs.sections().filter(|&(id, section)| kept(id, section)) {
+        for reloc in section.relocs() {
+            let symbol = inputs.symbol(reloc.symbol);
+            match symbol.place {
+                Place::Section(target) if symbol.kind == stt::SECTION => {
+                    pinned[target.index()] |= x86_64::kind_of(reloc.kind).formula != Formula::Absolute;
+                }
+                _ => {}
+            }
+        }
+    }
+    pinned
+}
+
+/// Pieces are aligned one by one, which must not blow up what is small.
+const ALIGN_MAX: u64 = 64;
+
 fn may_merge(section: &Section<'_>) -> bool {
     section.is(sh::MERGE)
         && !section.is(sh::WRITE | sh::EXECINSTR | sh::TLS | sh::COMPRESSED)
@@ -81,6 +104,7 @@ fn may_merge(section: &Section<'_>) -> bool {
         && section.relocs.is_empty()
         && !section.is_zeros()
         && section.entry_len > 0
+        && section.align <= ALIGN_MAX
         && section.len < u64::from(u32::MAX)
         // Programs measure such sections with `__start_` and `__stop_`.
         && !is_identifier(section.name)

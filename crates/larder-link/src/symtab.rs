@@ -55,10 +55,10 @@ impl SymbolTable {
 
     fn add_stubs(&mut self, addresses: &Addresses<'_, '_>) {
         let is_stubs = |output: &crate::layout::Output<'_>| output.made == Some(Made::Stubs);
-        let Some(number) = addresses.layout.outputs.iter().position(is_stubs) else { return };
+        let Some(number) = addresses.layout.outputs.iter().position(is_stubs).and_then(header_number) else { return };
         for (&import, index) in addresses.needs.stubs.iter().zip(0..) {
             let name = addresses.inputs.symbol(import).name;
-            self.add(&[name, b"@plt"], stt::FUNC, number as u16 + 1, addresses.stub(index), STUB_LEN);
+            self.add(&[name, b"@plt"], stt::FUNC, number, addresses.stub(index), STUB_LEN);
         }
     }
 
@@ -90,6 +90,10 @@ fn place(addresses: &Addresses<'_, '_>, id: SymbolId, symbol: &Symbol<'_>) -> Op
         return None;
     }
     let value = if symbol.is_thread_local() { addresses.thread_offset(id)? } else { addresses.symbol(id, 0)? };
-    // Section headers are numbered from 1, and there are fewer than the reserved numbers.
-    Some((u16::try_from(number + 1).ok()?, value))
+    Some((header_number(number)?, value))
+}
+
+/// Section headers are numbered from 1; that there are fewer than the reserved numbers is made sure of with the file's tail.
+fn header_number(output: usize) -> Option<u16> {
+    u16::try_from(output + 1).ok()
 }

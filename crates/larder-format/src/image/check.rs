@@ -140,7 +140,10 @@ fn tables(header: &ImageHeader) -> Result<(), ImageError> {
 fn unwind_and_tls(header: &ImageHeader) -> Result<(), ImageError> {
     inside_r(header, header.eh_frame_hdr, "the unwind table leaves R")?;
     inside_r(header, header.eh_frame, "the unwind records leave R")?;
-    inside_r(header, header.tls_template, "the TLS template leaves R")?;
+    let template_end = header.tls_template.offset.checked_add(header.tls_template.len);
+    if template_end.is_none_or(|end| end > header.loaded_len()) {
+        return Err(ImageError::Damaged { what: "the TLS template leaves the image", offset: header.tls_template.offset });
+    }
     let offset = header.tls_template.offset;
     if header.tls_mem_len > MEM_LEN_MAX || header.tls_template.len > header.tls_mem_len {
         return Err(ImageError::Damaged { what: "the TLS template is larger than the block", offset });

@@ -37,6 +37,10 @@ pub(crate) enum Made {
     Slots,
 }
 
+impl Made {
+    pub(super) const COUNT: usize = 6;
+}
+
 /// Order of output sections inside their segment, and what they are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Rank {

@@ -1,0 +1,17 @@
+//! The linker on objects of real compilers and assemblers.
+
+mod damage;
+mod debug_info;
+mod determinism;
+mod elf_tools;
+mod image;
+mod init;
+mod large;
+mod refusals;
+mod relocations;
+mod sections;
+mod symbols;
+mod threads;
+mod tools;
+mod units;
+mod unwind;
