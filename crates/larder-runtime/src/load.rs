@@ -21,7 +21,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::AtomicPtr;
 use std::sync::{Arc, OnceLock, Weak};
 
 /// Whether the bytes of the file still have to be compared with its digest.
@@ -247,8 +247,7 @@ impl Bound {
         }
         let base = parts.region.base();
         let owner = exit::owner(base, &header);
-        let shared =
-            Arc::new(Shared { known: OnceLock::new(), initialised: AtomicBool::new(false), tls, owner, parts });
+        let shared = Arc::new(Shared { known: OnceLock::new(), tls, owner, parts });
         let weak = Arc::downgrade(&shared);
         // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
         let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
@@ -262,7 +261,6 @@ impl Bound {
 #[derive(Debug)]
 pub(crate) struct Shared {
     known: OnceLock<unwind::Known>,
-    initialised: AtomicBool,
     tls: Option<tls::Module>,
     owner: usize,
     parts: Parts,
@@ -286,10 +284,8 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if *self.initialised.get_mut() {
-            // SAFETY: `initialise`'s contract allows finalisers to run when the image is dropped.
-            unsafe { os::finalise(self.owner) };
-        }
+        // SAFETY: only code of the image, and `initialise`, put handlers there; its contract allows them to run when the image is dropped.
+        unsafe { os::finalise(self.owner) };
     }
 }
 
@@ -327,8 +323,6 @@ impl Sealed {
         }
         // What the loading left there is not the image's affair.
         os::clear_errno();
-        // From here on the image may have registered handlers.
-        shared.initialised.store(true, Ordering::Release);
         let image = ManuallyDrop::new(self);
         for offset in image.0.parts.image.init().iter() {
             type Initialiser = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char);
