@@ -12,7 +12,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 use args::{Args, Command};
-use clap::Parser;
 use std::ffi::{c_char, c_int};
 
 mod args;
@@ -36,7 +35,7 @@ const EXIT_LARDER: c_int = 125;
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
     // The arguments are those that the C library has handed to std as well.
-    match Args::try_parse() {
+    match Args::of_process() {
         Ok(args) => finish(dispatch(args)),
         Err(error) => {
             let _ = error.print();

@@ -15,6 +15,8 @@ use std::path::Path;
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
     let prepared = prepare(&larder, args)?;
+    // The program finds no more open files than a native one.
+    drop(larder);
     report::warnings(prepared.warnings());
     if args.explain {
         report::explain(&prepared);
