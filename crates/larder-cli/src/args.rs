@@ -48,7 +48,8 @@ impl Args {
     fn plain_run(words: impl Iterator<Item = OsString>) -> Option<Args> {
         let mut words = words.skip(1);
         words.next().filter(|word| word == "run")?;
-        let file = words.next().filter(|word| !word.as_encoded_bytes().starts_with(b"-") && !word.is_empty())?;
+        let argv: Vec<OsString> = words.collect();
+        let _file = argv.first().filter(|word| !word.as_encoded_bytes().starts_with(b"-"))?;
         let run = RunArgs {
             code: CodeArgs {
                 level: Level::O2,
@@ -63,8 +64,7 @@ impl Args {
             explain: false,
             report: None,
             save_temps: None,
-            file: file.into(),
-            program_args: words.collect(),
+            argv,
         };
         Some(Args { store: StoreArgs { dir: None, no_store: false }, command: Command::Run(run) })
     }
@@ -140,7 +140,7 @@ pub(crate) struct LimitArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = RUN_EXAMPLES)]
+#[command(after_help = RUN_EXAMPLES, override_usage = "larder run [OPTIONS] FILE [ARGS]...")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) code: CodeArgs,
@@ -161,12 +161,9 @@ pub(crate) struct RunArgs {
     /// Keep what the compilation makes in this directory: objects and image
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) save_temps: Option<PathBuf>,
-    /// Bitcode, textual IR or a saved image; `-` for standard input
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
-    /// Arguments of the program
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) program_args: Vec<OsString>,
+    /// Bitcode, textual IR or a saved image (`-`: standard input), then the program's arguments as they are
+    #[arg(value_name = "FILE [ARGS]", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
+    pub(crate) argv: Vec<OsString>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -318,14 +315,14 @@ mod tests {
         let args = Args::parse_from(["larder", "run", "-O3", "p.bc", "-O0", "--time", "--", "x"]);
         let Command::Run(run) = args.command else { panic!("it is run") };
         assert_eq!(run.level(), Level::O3);
-        assert_eq!(run.program_args, ["-O0", "--time", "--", "x"]);
+        assert_eq!(run.argv, ["p.bc", "-O0", "--time", "--", "x"]);
         assert!(!run.time);
     }
 
     #[test]
     fn a_plain_run_is_read_as_clap_reads_it() {
         for line in
-            ["p.bc", "p.bc a b", "p.bc -O3 --time", "p.bc -- -x", "./run run run", "p.bc --help", "p.bc --dir d"]
+            ["p.bc", "p.bc a b", "p.bc -- -x", "p.bc -O3 --time", "./run run run", "p.bc --help", "p.bc --dir d"]
         {
             let words = || ["larder", "run"].into_iter().chain(line.split(' ')).map(OsString::from);
             let plain = Args::plain_run(words()).expect("it is plain");

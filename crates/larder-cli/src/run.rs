@@ -28,21 +28,20 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     if args.time {
         report::time(ready.phases());
     }
-    let argv: Vec<OsString> =
-        std::iter::once(args.file.clone().into_os_string()).chain(args.program_args.iter().cloned()).collect();
-    start(ready, &args.entry, &argv)
+    start(ready, &args.entry, &args.argv)
 }
 
 fn prepare(larder: &Larder, args: &RunArgs) -> anyhow::Result<Prepared> {
     let options = args.code.options(Exports::Only(vec![args.entry.clone()]))?;
     let mut display = Display::new();
     let mut progress = |step: larder::Progress<'_>| display.show(&step);
-    if args.file == Path::new("-") {
+    let file = args.argv.first().map_or(Path::new(""), Path::new);
+    if file == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
         return Ok(larder.prepare(Module::bytes("<stdin>", bytes), &options, &mut progress)?);
     }
-    match larder.prepare(Module::file(&args.file), &options, &mut progress) {
+    match larder.prepare(Module::file(file), &options, &mut progress) {
         Err(Error::Elf { path }) => Ok(image(larder, &path, &options, &mut progress)?),
         other => Ok(other?),
     }
