@@ -79,32 +79,37 @@ fn command_path() -> PathBuf {
 fn show_comparison(cold: &Run, warm: &Run) {
     say::step("Where the time went");
     say::line(format_args!("{:<24}{:>14}{:>14}", "phase", "first run", "second run"));
-    for name in phase_names(&cold.report, &warm.report) {
-        let [cold, warm] = [cold, warm].map(|run| phase_time(&run.report, &name).map_or("–".into(), milliseconds));
+    let [cold_phases, warm_phases] = [cold, warm].map(|run| phases(&run.report));
+    for (name, times) in side_by_side(&cold_phases, &warm_phases) {
+        let [cold, warm] = times.map(|time| time.map_or("–".into(), milliseconds));
         say::line(format_args!("{name:<24}{cold:>14}{warm:>14}"));
     }
     let total = format!("{:<24}{:>14}{:>14}", "start to exit", milliseconds(cold.time), milliseconds(warm.time));
     say::line(say::bold(&total));
     let factor = cold.time.as_secs_f64() / warm.time.as_secs_f64();
-    say::line(say::green(&format!("The second start took a {factor:.0}th of the first.")));
+    say::line(say::green(&format!("The second start was {factor:.0} times as fast as the first.")));
 }
 
-/// The phases of both runs, in the order in which they happened.
-fn phase_names(cold: &Value, warm: &Value) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for phase in [cold, warm].into_iter().filter_map(|report| report["phases"].as_array()).flatten() {
-        let name = phase["name"].as_str().unwrap_or_default();
-        if !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
+/// A run's phases in their order. A name may occur twice: the module is verified, and later the image.
+fn phases(report: &Value) -> Vec<(String, Duration)> {
+    let phases = report["phases"].as_array().into_iter().flatten();
+    let of = |phase: &Value| {
+        let time = Duration::from_secs_f64(phase["us"].as_f64().unwrap_or(0.0).max(0.0) / 1e6);
+        (phase["name"].as_str().unwrap_or_default().to_owned(), time)
+    };
+    phases.map(of).collect()
+}
+
+/// All phases of the first run, each beside the second run's phase of the same name if there is one.
+fn side_by_side(cold: &[(String, Duration)], warm: &[(String, Duration)]) -> Vec<(String, [Option<Duration>; 2])> {
+    let mut left: Vec<_> = warm.iter().collect();
+    let mut rows = Vec::new();
+    for (name, time) in cold {
+        let same = left.iter().position(|(other, _)| other == name);
+        rows.push((name.clone(), [Some(*time), same.map(|index| left.remove(index).1)]));
     }
-    names
-}
-
-fn phase_time(report: &Value, name: &str) -> Option<Duration> {
-    let phases = report["phases"].as_array()?;
-    let phase = phases.iter().find(|phase| phase["name"] == name)?;
-    Some(Duration::from_secs_f64(phase["us"].as_f64()?.max(0.0) / 1e6))
+    rows.extend(left.into_iter().map(|(name, time)| (name.clone(), [None, Some(*time)])));
+    rows
 }
 
 /// The demo is a promise, so it fails if the promise isn't kept.
@@ -115,17 +120,17 @@ fn check(cold: &Run, warm: &Run) -> Result<()> {
 }
 
 fn show_next(module: &Path) {
-    let larder = command_path();
+    let larder = command_path().display().to_string();
+    let module = module.display();
     say::step("Go on from here");
     for (words, why) in [
-        ("run", "again, in your own store; add --time, --explain"),
-        ("inspect", "what a saved image needs and offers"),
-        ("cache list", "what is in your store"),
-        ("doctor", "what this machine has and lacks"),
+        (format!("run {module} :memory: 'SELECT 6 * 7'"), "again, in your own store; add --time, --explain"),
+        (format!("build {module} -o sqlite.image"), "the native code as a file of its own"),
+        ("inspect sqlite.image".to_owned(), "what it needs and offers; add --disassemble"),
+        ("cache list".to_owned(), "what is in your store"),
+        ("doctor".to_owned(), "what this machine has and lacks"),
     ] {
-        let operand =
-            if words == "run" { format!(" {} :memory: 'SELECT 6 * 7'", module.display()) } else { String::new() };
-        say::line(format_args!("{} {words}{operand}\n    {}", larder.display(), say::faint(why)));
+        say::line(format_args!("{larder} {words}\n    {}", say::faint(why)));
     }
 }
 
@@ -142,14 +147,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phases_of_both_runs_are_named_once_and_in_order() {
-        let report = |names: &[&str]| -> Value {
-            let phases: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name, "us": 1500})).collect();
-            serde_json::json!({ "phases": phases })
+    fn phases_stand_beside_those_of_the_same_name() {
+        let ms = Duration::from_millis;
+        let report = |times: &[(&str, u64)]| {
+            let times = times.iter().map(|(name, time)| serde_json::json!({"name": name, "us": time * 1000}));
+            phases(&serde_json::json!({ "phases": times.collect::<Vec<_>>() }))
         };
-        let (cold, warm) = (report(&["key", "compile", "map"]), report(&["key", "find", "map"]));
-        assert_eq!(phase_names(&cold, &warm), ["key", "compile", "map", "find"]);
-        assert_eq!(phase_time(&cold, "map"), Some(Duration::from_micros(1500)));
-        assert_eq!(phase_time(&cold, "find"), None);
+        let cold = report(&[("key", 1), ("verify", 2), ("map", 3), ("verify", 4)]);
+        let warm = report(&[("key", 5), ("find", 6), ("map", 7)]);
+        let rows = side_by_side(&cold, &warm);
+        let expected = [
+            ("key", [Some(ms(1)), Some(ms(5))]),
+            ("verify", [Some(ms(2)), None]),
+            ("map", [Some(ms(3)), Some(ms(7))]),
+            ("verify", [Some(ms(4)), None]),
+            ("find", [None, Some(ms(6))]),
+        ];
+        assert_eq!(rows, expected.map(|(name, times)| (name.to_owned(), times)));
     }
 }
