@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_never_used_twice() {
+    fn what_a_thread_has_of_an_image_that_is_gone_is_no_block_of_a_later_one() {
         let first = module();
         let number = first.number();
         first.address(0);
@@ -252,8 +252,9 @@ mod tests {
         for _ in 0..10 {
             let next = module();
             assert_ne!(next.number(), number);
-            // SAFETY: the block has 64 bytes.
-            unsafe { next.address(60).write(7) };
+            assert!(live(&mut places(), number).is_none());
+            let block = next.address(0);
+            assert!(live(&mut places(), next.number()).is_some_and(|live| live.blocks.contains(&(block as usize))));
         }
     }
 }
