@@ -33,11 +33,15 @@ std::unique_ptr<Module> read_bitcode(MemoryBufferRef buffer,
   return nullptr;
 }
 
-std::unique_ptr<Module> read_text(MemoryBufferRef buffer, LLVMContext &context,
+std::unique_ptr<Module> read_text(MemoryBufferRef input, LLVMContext &context,
                                   const LarderSink &sink) {
+  // LLVM's lexer reads up to a NUL behind the text, which only a buffer of its own is sure to have.
+  std::unique_ptr<MemoryBuffer> buffer = MemoryBuffer::getMemBufferCopy(
+      input.getBuffer(), input.getBufferIdentifier());
   SMDiagnostic diagnostic;
   // The parser's own upgrade of debug information ends the process if the module is broken, so the verifier goes first.
-  std::unique_ptr<Module> module = parseAssembly(buffer, diagnostic, context);
+  std::unique_ptr<Module> module =
+      parseAssembly(buffer->getMemBufferRef(), diagnostic, context);
   if (!module)
     report(sink, diagnostic);
   return module;
@@ -58,6 +62,10 @@ LarderModule *larder_read(LarderBytes input, LarderBytes name,
   result->digest = xxh3_64bits(text(input));
   result->context = new_context(sink);
   MemoryBufferRef buffer(text(input), text(name));
+  if (text(input).empty()) {
+    report(sink, ERROR, (text(name) + ": the file is empty").str());
+    return nullptr;
+  }
   result->module = is_bitcode(text(input))
                        ? read_bitcode(buffer, *result->context, sink)
                        : read_text(buffer, *result->context, sink);

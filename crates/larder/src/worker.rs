@@ -15,7 +15,6 @@ mod conversation;
 mod locate;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use larder_format::wire::{self, Diagnostic, OptLevel, Phase, VERSION, WireError, WorkerVersion};
@@ -144,7 +143,10 @@ pub enum CompileError {
         beside: PathBuf,
     },
     /// The worker can't be started.
-    #[error("cannot start {}: {message}", path.display())]
+    #[error(
+        "cannot start the worker {}: {message}; name another in LARDER_WORKER, and see `larder doctor`",
+        path.display()
+    )]
     Start {
         /// The worker.
         path: PathBuf,
@@ -199,12 +201,10 @@ impl Worker {
 
     /// Asks the worker what it is. Starts it, which costs about 15 ms: remember the answer along with the state of both files.
     pub fn identity(&self) -> Result<Identity, CompileError> {
-        let output =
-            Command::new(&self.path).arg("--version-json").output().map_err(|error| self.start_error(&error))?;
-        let version: WorkerVersion =
-            serde_json::from_slice(&output.stdout).map_err(|error| self.protocol(error, &output.stderr))?;
+        let printed = conversation::ask(self, "--version-json")?;
+        let version: WorkerVersion = serde_json::from_slice(&printed).map_err(|error| self.protocol(error, b""))?;
         if version.wire_version != VERSION {
-            return Err(self.protocol(WireError::Version(version.wire_version), &output.stderr));
+            return Err(self.protocol(WireError::Version(version.wire_version), b""));
         }
         Ok(Identity { toolchain: version.toolchain, library: version.libllvm.into() })
     }

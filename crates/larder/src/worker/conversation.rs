@@ -3,20 +3,34 @@
 //! Each pipe has a thread: one writes the request and the module, one reads frames, one keeps the end of what the worker prints.
 //! The calling thread waits for frames with a deadline. At the end, of whatever kind, the worker is killed if it lives, so that
 //! the pipes close and the threads end.
+//!
+//! What the worker reads is a socket: writing to a pipe that nobody reads any more would raise SIGPIPE, which ends a program that left
+//! it at its default, and changing that default is the application's affair.
 
-use std::io::{Read, Write};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_format::wire::{Diagnostic, Done, Failed, FailureKind, FrameHead, HEAD_LEN, Reply, Request, Severity};
 
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
 use super::{CompileError, Compiled, Limits, Step, Worker};
 
 /// How much of what the worker prints is kept, in bytes.
 const STDERR_LEN_MAX: usize = 16 << 10;
+/// How long a worker may take to end after it closed its pipe, and how often it is looked after meanwhile.
+const GRACE: Duration = Duration::from_secs(2);
+const GRACE_STEP: Duration = Duration::from_millis(2);
+/// How long a worker may take to say what it is: a hundred times what it needs. More than this it has no reason to say.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+const ANSWER_LEN_MAX: u64 = 1 << 20;
 /// As good as no deadline, and still a point in time.
 const LONG: Duration = Duration::from_secs(1 << 30);
 
@@ -45,26 +59,38 @@ pub(super) fn hold(
 }
 
 struct Pipes {
-    stdin: ChildStdin,
+    stdin: UnixStream,
     stdout: ChildStdout,
     stderr: ChildStderr,
 }
 
 fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
+    let start_error = |error| worker.start_error(&error);
+    let (stdin, theirs) = UnixStream::pair().map_err(start_error)?;
     let mut command = Command::new(worker.path());
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| worker.start_error(&error))?;
-    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        unreachable!("all three were asked for")
+    let command = command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(start_error)?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        unreachable!("both were asked for")
     };
     Ok((child, Pipes { stdin, stdout, stderr }))
 }
 
 /// A worker that doesn't read on has failed, and its last frame or its signal says why: errors here say less.
-fn write_request(mut pipe: ChildStdin, request: &Request, module: &[u8]) {
+fn write_request(socket: UnixStream, request: &Request, module: &[u8]) {
     let parts = [&request.encode()[..], &Request::module_head(module.len()), module];
-    let _ = parts.into_iter().try_for_each(|part| pipe.write_all(part));
+    let _ = parts.into_iter().try_for_each(|part| send_all(&socket, part));
+}
+
+fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
+    while !bytes.is_empty() {
+        match send(socket, bytes, SendFlags::NOSIGNAL) {
+            Ok(sent) => bytes = &bytes[sent..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// What the reading thread passes on: replies, then why there are no more.
@@ -146,12 +172,43 @@ impl Listener<'_> {
 
 /// Waits for the worker's end; one that has no reason to live on is killed.
 fn bury(child: &mut Child, verdict: &Verdict) -> std::io::Result<ExitStatus> {
-    // A worker whose pipe is closed is about to end by itself, by a signal worth knowing. One that closed it and lives on would
-    // be waited for without end, but only its end closes the pipe.
-    if !matches!(verdict, Verdict::Silence(_)) {
-        let _ = child.kill();
+    // A worker whose pipe is closed is about to end by itself, by a signal worth knowing; but perhaps it only closed it.
+    if matches!(verdict, Verdict::Silence(_)) {
+        let patience = Instant::now() + GRACE;
+        while Instant::now() < patience {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(GRACE_STEP);
+        }
     }
+    let _ = child.kill();
     child.wait()
+}
+
+/// What a program prints in reply to `argument`, if it says all of it in time.
+pub(super) fn ask(worker: &Worker, argument: &str) -> Result<Vec<u8>, CompileError> {
+    let mut command = Command::new(worker.path());
+    let command = command.arg(argument).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| worker.start_error(&error))?;
+    let stdout = child.stdout.take();
+    let (sender, printed) = channel();
+    // The thread ends with the child, which is killed below.
+    let reader = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(stdout) = stdout {
+            // What was read until an error is judged by who asked.
+            let _ = stdout.take(ANSWER_LEN_MAX).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    });
+    let answer = printed.recv_timeout(ANSWER_TIME_MAX);
+    let _ = child.kill();
+    let _ = child.wait();
+    if answer.is_ok() {
+        let _ = reader.join();
+    }
+    answer.map_err(|_| worker.protocol(format!("it says nothing to {argument}"), b""))
 }
 
 /// All that is known about a worker that is gone.
