@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_process_is_asked_for_libc_and_then_libm() {
-        for name in [c"malloc", c"cos"] {
+        for name in [c"malloc", c"cos", c"__cpu_model"] {
             assert!(ProcessSymbols.resolve(&wanted(name)).is_some(), "{name:?}");
         }
         let unknown = wanted(c"larder_knows_no_such_name");

@@ -192,6 +192,12 @@ impl Library {
         // SAFETY: the handle is never closed, the name ends in NUL.
         NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
     }
+
+    /// The same for a symbol of that version, which may be one that the library keeps for old programs only.
+    pub(crate) fn symbol_of_version(self, name: &CStr, version: &CStr) -> Option<NonNull<c_void>> {
+        // SAFETY: the handle is never closed, both names end in NUL.
+        NonNull::new(unsafe { libc::dlvsym(self.0.as_ptr(), name.as_ptr(), version.as_ptr()) })
+    }
 }
 
 /// A handler of the C library's exit list.

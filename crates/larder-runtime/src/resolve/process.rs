@@ -18,6 +18,10 @@ use std::sync::OnceLock;
 static LIBRARIES: [(&CStr, OnceLock<Option<os::Library>>); 3] =
     [(c"libm.so.6", OnceLock::new()), (c"libgcc_s.so.1", OnceLock::new()), (c"libstdc++.so.6", OnceLock::new())];
 
+/// libgcc_s keeps `__cpu_model` and `__cpu_indicator_init`, which `__builtin_cpu_supports` reads, under this version alone: programs
+/// get them from the static libgcc.
+const CPU_MODEL_VERSION: &CStr = c"GCC_4.8.0";
+
 /// Resolves names to the symbols of this process. Opt-in: an image that is bound without it sees nothing of the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessSymbols;
@@ -35,6 +39,8 @@ fn from_libraries(name: &CStr) -> Option<Address> {
     LIBRARIES.iter().find_map(|(library, opened)| {
         // SAFETY: these libraries are part of the system's C and C++ environment.
         let handle = opened.get_or_init(|| unsafe { os::Library::open(library) });
-        handle.and_then(|library| library.symbol(name)).map(|address| address.as_ptr() as Address)
+        let library = handle.as_ref()?;
+        let symbol = library.symbol(name).or_else(|| library.symbol_of_version(name, CPU_MODEL_VERSION))?;
+        Some(symbol.as_ptr() as Address)
     })
 }
