@@ -4,32 +4,30 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
 use crate::Limits;
+use crate::places::Places;
 use crate::process::run;
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::{Keeper, Peers, Side, Temperature};
 use crate::works::Work;
 
 /// Rows of the native program, of `dlopen` and of a warm run.
-pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
-    let place = tempfile::tempdir()?;
+pub(crate) fn measure(work: &Work, peers: &Peers, places: &Places, limits: &Limits) -> Result<Vec<Row>> {
     let warm = Side::Keeping(Keeper::Larder, Temperature::Warm);
-    // Twice: the first run fills the store, and the second may still note what it has verified.
-    for _ in 0..2 {
-        run(&mut peers.command(warm, work, place.path()), limits.run)?;
-    }
-    [Side::Native, Side::Dlopen, warm].into_iter().map(|side| count(side, work, peers, place.path(), limits)).collect()
+    places.fill(Keeper::Larder, work, peers, limits)?;
+    // The second run may still note what it has verified.
+    run(&mut peers.command(warm, work, &places.directory(warm)), limits.run)?;
+    [Side::Native, Side::Dlopen, warm].into_iter().map(|side| count(side, work, peers, places, limits)).collect()
 }
 
-fn count(side: Side, work: &Work, peers: &Peers, place: &Path, limits: &Limits) -> Result<Row> {
-    let trace = place.join("trace");
+fn count(side: Side, work: &Work, peers: &Peers, places: &Places, limits: &Limits) -> Result<Row> {
+    let trace = places.directory(Side::Native).join("trace");
     let mut strace = Command::new("strace");
-    let traced = peers.command(side, work, place);
+    let traced = peers.command(side, work, &places.directory(side));
     strace.args(["-f", "-o"]).arg(&trace).arg(traced.get_program()).args(traced.get_args());
     strace.env_remove("LD_LIBRARY_PATH");
     let (numbers, note) = match run(&mut strace, limits.run) {

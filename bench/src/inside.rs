@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::Limits;
+use crate::places::Places;
 use crate::process::{Ending, run};
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::{Keeper, Peers, Side, Temperature};
@@ -20,11 +21,9 @@ pub(crate) const OURS: &str = "larder-runtime";
 pub(crate) const THEIRS: &str = "dlopen + dlsym";
 
 /// Rows of both sides for one work.
-pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
-    let place = tempfile::tempdir()?;
-    let cold = Side::Keeping(Keeper::Larder, Temperature::Cold);
-    run(&mut peers.command(cold, work, place.path()), limits.run)?;
-    let image = peers.image(work, place.path())?;
+pub(crate) fn measure(work: &Work, peers: &Peers, places: &Places, limits: &Limits) -> Result<Vec<Row>> {
+    places.fill(Keeper::Larder, work, peers, limits)?;
+    let image = peers.image(work, &places.directory(Side::Keeping(Keeper::Larder, Temperature::Warm)))?;
     let sides = [(THEIRS, "dlopen", work.native.library.as_path()), (OURS, "larder", image.as_path())];
     let mut samples: [Result<Vec<f64>, String>; 2] = [Ok(Vec::new()), Ok(Vec::new())];
     // The first round brings everything into the page cache and counts for nothing.

@@ -13,6 +13,7 @@ mod cold;
 mod inside;
 mod machine;
 mod memory;
+mod places;
 mod process;
 mod report;
 mod rows;
@@ -28,6 +29,7 @@ use anyhow::Result;
 use clap::Parser;
 use larder_programs::Programs;
 
+use crate::places::Places;
 use crate::rows::{Measure, Row};
 use crate::sides::Peers;
 use crate::works::Work;
@@ -105,20 +107,21 @@ fn measure(arguments: &Arguments, peers: &Peers, works: &[Work]) -> Result<Vec<R
     let limits = arguments.limits();
     let mut rows = Vec::new();
     for work in works {
+        let places = Places::new()?;
         if arguments.wants(Measure::Start) {
-            rows.extend(start::measure(work, peers, &limits)?);
+            rows.extend(start::measure(work, peers, &places, &limits)?);
         }
         if arguments.wants(Measure::Inside) {
-            rows.extend(inside::measure(work, peers, &limits)?);
+            rows.extend(inside::measure(work, peers, &places, &limits)?);
         }
         if arguments.wants(Measure::Memory) && work.name == "generated_10000" {
-            rows.extend(memory::measure(work, peers, &limits)?);
+            rows.extend(memory::measure(work, peers, &places, &limits)?);
         }
         if arguments.wants(Measure::Cold) && work.name == "sqlite" {
             rows.extend(cold::measure(work, peers, &limits)?);
         }
         if arguments.wants(Measure::Calls) && work.name == "sqlite" {
-            rows.extend(calls::measure(work, peers, &limits)?);
+            rows.extend(calls::measure(work, peers, &places, &limits)?);
         }
     }
     Ok(rows)

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::Limits;
-use crate::process::run;
+use crate::places::Places;
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::{Keeper, Peers, Side, Temperature};
 use crate::works::Work;
@@ -22,18 +22,19 @@ const PROCESS_COUNT: usize = 8;
 const LINE_COUNT: usize = 10;
 
 /// Rows of the sides for one work, which must be a generated one.
-pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
-    let keepers: &[Keeper] =
-        if limits.quick { &[Keeper::Larder] } else { &[Keeper::Larder, Keeper::LliMcjit, Keeper::LliOrc] };
+pub(crate) fn measure(work: &Work, peers: &Peers, places: &Places, limits: &Limits) -> Result<Vec<Row>> {
+    let keepers: &[Keeper] = if limits.quick { &[Keeper::Larder] } else { &Keeper::ALL };
     let mut sides = vec![Side::Native, Side::Dlopen, Side::Lljit];
     sides.extend(keepers.iter().map(|&keeper| Side::Keeping(keeper, Temperature::Warm)));
-    sides.into_iter().map(|side| measure_side(side, work, peers, limits)).collect()
+    sides.into_iter().map(|side| measure_side(side, work, peers, places, limits)).collect()
 }
 
-fn measure_side(side: Side, work: &Work, peers: &Peers, limits: &Limits) -> Result<Row> {
-    let place = tempfile::tempdir()?;
-    run(&mut peers.command(side, work, place.path()), limits.run)?;
-    let sums: Result<Vec<f64>> = (0..3).map(|_| sum_of_eight(|| peers.command(side, work, place.path()))).collect();
+fn measure_side(side: Side, work: &Work, peers: &Peers, places: &Places, limits: &Limits) -> Result<Row> {
+    if let Side::Keeping(keeper, _) = side {
+        places.fill(keeper, work, peers, limits)?;
+    }
+    let directory = places.directory(side);
+    let sums: Result<Vec<f64>> = (0..3).map(|_| sum_of_eight(|| peers.command(side, work, &directory))).collect();
     let (numbers, note) = match sums {
         Ok(sums) => (Numbers::of(sums), String::new()),
         Err(failure) => (None, format!("{failure:#}")),

@@ -32,6 +32,11 @@ pub(crate) enum Keeper {
     LliOrc,
 }
 
+impl Keeper {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Keeper; 3] = [Keeper::Larder, Keeper::LliMcjit, Keeper::LliOrc];
+}
+
 /// Whether the directory is empty at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temperature {

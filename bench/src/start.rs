@@ -3,13 +3,13 @@
 //! Sides that keep something are run once beforehand to fill their directory; that run is the first of the cold sample.
 //! In each round every side runs once, until it has its runs or has used up its share of time.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use tempfile::TempDir;
 
 use crate::Limits;
+use crate::places::Places;
 use crate::process::{Ran, run};
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::{Keeper, Peers, Side, Temperature};
@@ -27,10 +27,9 @@ struct Runner {
 }
 
 /// Rows of all sides for one work.
-pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
-    let place = tempfile::tempdir()?;
-    let expected = run(&mut peers.command(Side::Native, work, place.path()), limits.run)?;
-    let mut runners = runners(work, peers, limits, &place, &expected)?;
+pub(crate) fn measure(work: &Work, peers: &Peers, places: &Places, limits: &Limits) -> Result<Vec<Row>> {
+    let expected = run(&mut peers.command(Side::Native, work, &places.directory(Side::Native)), limits.run)?;
+    let mut runners = runners(work, peers, places, limits, &expected)?;
     for _ in 0..limits.runs {
         for runner in &mut runners {
             runner.step(work, peers, limits, &expected)?;
@@ -39,21 +38,16 @@ pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec
     Ok(runners.into_iter().map(|runner| runner.row(work)).collect())
 }
 
-/// All sides, warmed up: one run each that counts for nothing but a cold side's first.
-fn runners(work: &Work, peers: &Peers, limits: &Limits, place: &TempDir, expected: &Ran) -> Result<Vec<Runner>> {
-    let mut runners = Vec::new();
-    for side in [Side::Native, Side::Dlopen, Side::Lljit] {
-        runners.push(Runner::new(side, place.path()));
-    }
-    for keeper in [Keeper::Larder, Keeper::LliMcjit, Keeper::LliOrc] {
+/// All sides; those that keep something have filled their directories, which is a cold side's first run.
+fn runners(work: &Work, peers: &Peers, places: &Places, limits: &Limits, expected: &Ran) -> Result<Vec<Runner>> {
+    let new = |side| Runner::new(side, places);
+    let mut runners: Vec<_> = [Side::Native, Side::Dlopen, Side::Lljit].map(new).into();
+    for keeper in Keeper::ALL {
         if limits.quick && keeper != Keeper::Larder && work.name.ends_with("0000") {
             continue;
         }
-        let directory = place.path().join(format!("{keeper:?}"));
-        std::fs::create_dir_all(&directory)?;
-        let mut cold = Runner::new(Side::Keeping(keeper, Temperature::Cold), &directory);
-        let mut warm = Runner::new(Side::Keeping(keeper, Temperature::Warm), &directory);
-        cold.run_in(&directory, work, peers, limits, expected)?;
+        let [mut cold, mut warm] = [Temperature::Cold, Temperature::Warm].map(|t| new(Side::Keeping(keeper, t)));
+        cold.note(places.fill(keeper, work, peers, limits)?, expected);
         warm.failure.clone_from(&cold.failure);
         runners.extend([cold, warm]);
     }
@@ -61,8 +55,8 @@ fn runners(work: &Work, peers: &Peers, limits: &Limits, place: &TempDir, expecte
 }
 
 impl Runner {
-    fn new(side: Side, directory: &Path) -> Runner {
-        Runner { side, directory: directory.to_owned(), times_ms: Vec::new(), spent: Duration::ZERO, failure: None }
+    fn new(side: Side, places: &Places) -> Runner {
+        Runner { side, directory: places.directory(side), times_ms: Vec::new(), spent: Duration::ZERO, failure: None }
     }
 
     /// One run, if the side still has time.
@@ -71,20 +65,18 @@ impl Runner {
         if self.failure.is_some() || has_enough {
             return Ok(());
         }
-        if matches!(self.side, Side::Keeping(_, Temperature::Cold)) {
-            let fresh = tempfile::tempdir()?;
-            return self.run_in(fresh.path(), work, peers, limits, expected);
-        }
-        let directory = self.directory.clone();
-        self.run_in(&directory, work, peers, limits, expected)
+        let fresh = tempfile::tempdir()?;
+        let is_cold = matches!(self.side, Side::Keeping(_, Temperature::Cold));
+        let directory = if is_cold { fresh.path() } else { &self.directory };
+        let ran = run(&mut peers.command(self.side, work, directory), limits.run)?;
+        self.note(&ran, expected);
+        Ok(())
     }
 
-    fn run_in(&mut self, directory: &Path, work: &Work, peers: &Peers, limits: &Limits, expected: &Ran) -> Result<()> {
-        let ran = run(&mut peers.command(self.side, work, directory), limits.run)?;
+    fn note(&mut self, ran: &Ran, expected: &Ran) {
         self.spent += ran.time;
         self.times_ms.push(ran.time.as_secs_f64() * 1e3);
         self.failure = ran.differs_from(expected);
-        Ok(())
     }
 
     fn row(self, work: &Work) -> Row {
