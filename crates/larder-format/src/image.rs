@@ -148,17 +148,22 @@ pub mod unit_flags {
 
 record! {
     /// A word in RW that becomes an import's address plus an addend.
+    ///
+    /// The packed table can't name odd places; a word there whose address lies in the image itself stands here too.
     pub struct Fixup {
         /// Image offset of the word, a multiple of [`WORD`] not being promised.
         pub place: u64,
         /// What is added to the address.
         pub addend: i64,
-        /// Index of the import.
+        /// Index of the import, or [`FIXUP_IMAGE`].
         pub import: u32,
         /// Zero.
         pub reserved: u32,
     }
 }
+
+/// In place of an import's index: the image itself, so that the addend is an image offset.
+pub const FIXUP_IMAGE: u32 = u32::MAX;
 
 record! {
     /// What the loader must know, in one row.

@@ -3,6 +3,7 @@
 use crate::input::{Inputs, Place, SectionId, SymbolId, stt};
 use crate::layout::{Layout, Made};
 use crate::merge::Merged;
+use crate::resolve::Definition;
 use crate::scan::Needs;
 use crate::x86_64::STUB_LEN;
 use larder_format::image::WORD;
@@ -36,6 +37,17 @@ impl<'x, 'a> Addresses<'x, 'a> {
         }
         let (pool, offset) = self.merged.find(section, offset)?;
         Some(self.layout.pool(pool) + offset)
+    }
+
+    /// [`Addresses::symbol`] of a definition, by the short way for most.
+    #[inline]
+    pub(crate) fn definition(&self, definition: Definition, addend: i64) -> Option<u64> {
+        if definition.section != SectionId::NULL
+            && let Some(start) = self.layout.section(definition.section)
+        {
+            return Some(start.wrapping_add(definition.value));
+        }
+        self.symbol(definition.symbol, addend)
     }
 
     /// S: image offset or number of a definition. Of a merged section itself, the addend chooses the piece, so that S + A is right.

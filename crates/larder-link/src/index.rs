@@ -10,8 +10,8 @@ use crate::scan::Needs;
 use crate::units::Units;
 use crate::{LinkOptions, Source};
 use larder_format::image::{
-    ABI_VERSION, Export, ExportTable, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Span, Table, Text, Unit,
-    export_flags, gnu_hash, import_flags, unit_flags,
+    ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Span,
+    Table, Text, Unit, export_flags, gnu_hash, import_flags, unit_flags,
 };
 use larder_format::record::Record;
 
@@ -33,7 +33,7 @@ pub(crate) struct IndexPlan {
 struct Counts {
     init: usize,
     fini: usize,
-    fixups: usize,
+    bound: usize,
     tls_modules: usize,
     unit_imports: usize,
 }
@@ -60,7 +60,7 @@ pub(crate) fn plan_index(
     let counts = Counts {
         init: lists.init.len(),
         fini: lists.fini.len(),
-        fixups: needs.bound.len(),
+        bound: needs.bound.len(),
         tls_modules: needs.pairs.len() + usize::from(needs.block_pair),
         unit_imports: units.imports.len(),
     };
@@ -143,15 +143,15 @@ impl IndexPlan {
         (self.imports.len(), self.exports.len())
     }
 
-    /// Bytes of all tables, with so many rows of relative relocations.
-    pub(crate) fn len(&self, relr_count: usize) -> u64 {
+    /// Bytes of all tables, with so many rows of relative relocations and words at odd places.
+    pub(crate) fn len(&self, relr_count: usize, odd_count: usize) -> u64 {
         let tables = [
             self.imports.len() * Import::SIZE,
             self.buckets.len() * u32::SIZE,
             self.exports.len() * Export::SIZE,
             self.counts.init * u64::SIZE,
             self.counts.fini * u64::SIZE,
-            self.counts.fixups * Fixup::SIZE,
+            (self.counts.bound + odd_count) * Fixup::SIZE,
             self.counts.tls_modules * u64::SIZE,
             relr_count * u64::SIZE,
             self.strings.len(),
@@ -161,15 +161,15 @@ impl IndexPlan {
         tables.iter().map(|len| len.next_multiple_of(TABLE_ALIGN) as u64).sum()
     }
 
-    /// The header, without the digest and the file's length, and the tables behind it.
+    /// The header, without the digest and the file's length, and the tables behind it. The file's contents are relocated.
     pub(crate) fn encode(
         &self,
         addresses: &Addresses<'_, '_>,
         lists: &Lists,
         units: &Units,
         options: &LinkOptions<'_>,
+        file: &[u8],
     ) -> (ImageHeader, Vec<u8>) {
-        let needs = addresses.needs;
         let mut tables = Tables { bytes: Vec::new() };
         let (unit_rows, unit_imports) = self.unit_rows(addresses, units);
         let header = ImageHeader {
@@ -178,7 +178,7 @@ impl IndexPlan {
             exports: tables.add(self.exports.iter().map(|(id, export)| export_row(addresses, *id, *export))),
             init: tables.add(functions(addresses, &lists.init)),
             fini: tables.add(functions(addresses, &lists.fini)),
-            fixups: tables.add(fixups(addresses).into_iter()),
+            fixups: tables.add(fixups(addresses, file).into_iter()),
             tls_modules: tables.add((0..self.counts.tls_modules as u32).map(|index| addresses.pair(index))),
             relr: tables.add(addresses.layout.relr.iter().copied()),
             strings: tables.add_bytes(&self.strings),
@@ -186,7 +186,6 @@ impl IndexPlan {
             unit_imports: tables.add(unit_imports.into_iter()),
             ..self.fixed_header(addresses, options)
         };
-        debug_assert_eq!(needs.bound.len(), header.fixups.count as usize);
         (header, tables.bytes)
     }
 
@@ -246,16 +245,24 @@ fn functions<'i>(
     list.iter().map(|&(id, addend)| addresses.symbol(id, addend).unwrap_or_default().wrapping_add_signed(addend))
 }
 
-fn fixups(addresses: &Addresses<'_, '_>) -> Vec<Fixup> {
+fn fixups(addresses: &Addresses<'_, '_>, file: &[u8]) -> Vec<Fixup> {
     let row = |bound: &crate::scan::BoundWord| Fixup {
         place: addresses.place(bound.word.section, bound.word.offset).unwrap_or_default(),
         addend: bound.addend,
         import: addresses.needs.import(bound.symbol).unwrap_or_default(),
         reserved: 0,
     };
-    let mut rows: Vec<Fixup> = addresses.needs.bound.iter().map(row).collect();
+    let odd = |&place: &u64| Fixup { place, addend: word_at(file, place), import: FIXUP_IMAGE, reserved: 0 };
+    let odd_words = addresses.layout.odd_words.iter().map(odd);
+    let mut rows: Vec<Fixup> = addresses.needs.bound.iter().map(row).chain(odd_words).collect();
     rows.sort_by_key(|fixup| fixup.place);
     rows
+}
+
+/// What relocating has put there: an image offset.
+fn word_at(file: &[u8], place: u64) -> i64 {
+    let word = file.get(place as usize..).and_then(i64::decode);
+    word.unwrap_or_default()
 }
 
 struct Tables {

@@ -116,13 +116,13 @@ fn words(
             subject: format!("{}+{:#x}", text(section.name), reloc.offset),
             what,
         };
-        if reloc.kind != ADDRESS || reloc.offset % WORD != 0 {
+        if reloc.kind != ADDRESS || !reloc.offset.is_multiple_of(WORD) {
             return Err(refuse("a list of initialisers or finalisers with something else than addresses"));
         }
         let definition = symbols.definition(reloc.symbol);
-        match inputs.symbol(definition).place {
+        match inputs.symbol(definition.symbol).place {
             Place::Section(id) if live.contains(id) && inputs.section(id).is(sh::EXECINSTR) => {
-                Ok((definition, reloc.addend))
+                Ok((definition.symbol, reloc.addend))
             }
             Place::Undefined => {
                 Err(refuse("an initialiser or finaliser that the image does not define: wrap it in a function"))

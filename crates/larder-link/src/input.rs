@@ -48,6 +48,11 @@ id!(
     /// Index in [`Inputs::sections`].
     SectionId, "s"
 );
+impl SectionId {
+    /// The null section of the first object, which is the place of nothing.
+    pub(crate) const NULL: SectionId = SectionId(0);
+}
+
 id!(
     /// Index in [`Inputs::symbols`].
     SymbolId, "y"

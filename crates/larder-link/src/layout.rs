@@ -12,10 +12,10 @@ use crate::index::IndexPlan;
 use crate::input::{Inputs, LinkerSymbol, Role, Section, SectionId, sh};
 use crate::live::Live;
 use crate::merge::{Merged, PoolId};
-use crate::resolve::is_identifier;
-use crate::scan::{Needs, Word};
+use crate::resolve::{Definition, is_identifier};
+use crate::scan::{self, Needs, Word};
 use crate::unwind::UnwindPlan;
-use crate::x86_64::STUB_LEN;
+use crate::x86_64::{Reach, STUB_LEN};
 use larder_format::image::{HEADER_OFFSET, ImageHeader, PAGE, Span, WORD};
 use larder_format::record::Record as _;
 
@@ -58,6 +58,8 @@ pub(crate) struct Layout<'a> {
     pub(crate) tls_align: u64,
     /// Rows of the index.
     pub(crate) relr: Vec<u64>,
+    /// Words at odd places, to which the loader adds the image's address too: such a place is no row of the packed table.
+    pub(crate) odd_words: Vec<u64>,
     /// End of what this pass has laid out in the file.
     pub(crate) file_end: u64,
 }
@@ -86,17 +88,15 @@ pub(crate) fn assign_offsets<'a>(
     let mut layout = Layout::new(inputs, merged, outputs);
     layout.number_outputs();
     layout.place_segments(&[Segment::Relro, Segment::Rw], 0)?;
-    let words: Vec<u64> = needs
-        .rebased
-        .iter()
-        .filter_map(|word| layout.word(*word))
-        .chain(layout.own_words(inputs, needs, live))
-        .collect();
-    layout.relr = relr::encode(words);
-    let index_len = sizes.index.len(layout.relr.len());
+    let own_words = layout.own_words(inputs, needs, live);
+    let words = needs.rebased.iter().filter_map(|word| layout.word(*word)).chain(own_words);
+    let (even, odd) = words.partition(|place| place % 2 == 0);
+    (layout.relr, layout.odd_words) = (relr::encode(even), odd);
+    let index_len = sizes.index.len(layout.relr.len(), layout.odd_words.len());
     layout.outputs.push(Output::made(Made::Index, INDEX_OFFSET - HEADER_OFFSET as u64 + index_len));
     layout.place_all()?;
     relr::rebase(&mut layout.relr, layout.rw.offset);
+    layout.odd_words.iter_mut().for_each(|place| *place += layout.rw.offset);
     Ok(layout)
 }
 
@@ -131,6 +131,7 @@ impl<'a> Layout<'a> {
             tls_mem_len: 0,
             tls_align: 1,
             relr: Vec::new(),
+            odd_words: Vec::new(),
             file_end: 0,
         }
     }
@@ -176,7 +177,7 @@ impl<'a> Layout<'a> {
         let first = slots.offset + needs.imports.len() as u64 * WORD;
         let slots = needs.own_slots.iter().zip((first..).step_by(WORD as usize));
         let address =
-            |&(&symbol, _): &(&_, u64)| crate::scan::reach(inputs, live, symbol) == crate::x86_64::Reach::Image;
+            |&(&symbol, _): &(&_, u64)| scan::reach(inputs, live, Definition::itself(inputs, symbol)) == Reach::Image;
         slots.filter(address).map(|(_, offset)| offset).collect()
     }
 

@@ -134,7 +134,7 @@ pub struct LinkReport {
     pub units_count: usize,
     /// Words that the loader adds the image's address to.
     pub relative_count: usize,
-    /// Words that the loader adds an import's address to.
+    /// Words that become an import's address plus an addend.
     pub fixups_count: usize,
 }
 
@@ -157,7 +157,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     // Leave out what nothing reaches.
     let live = live::mark_live(&inputs, &symbols, &unwind, &options.exports)?;
     // Keep equal strings and constants once.
-    let merged = merge::merge_sections(&inputs, &live, options.keep_debug)?;
+    let merged = merge::merge_sections(&inputs, &symbols, &live, options.keep_debug)?;
     // Choose the unwind records that stay, and write equal CIEs once.
     let unwind_plan = unwind::plan_unwind(&inputs, &symbols, &unwind, &live)?;
     // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
@@ -183,7 +183,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     relocate::write_sections(&relocator, &mut file, options.threads)?;
     relocate::write_unwind(&relocator, &unwind, &unwind_plan, &mut file)?;
     made::write_made_sections(&addresses, &mut file)?;
-    let (mut header, tables) = index.encode(&addresses, &lists, &units, options);
+    let (mut header, tables) = index.encode(&addresses, &lists, &units, options, &file);
     header.file_len = tail.file_len;
     header.dso_handle = symbols.dso_handle.and_then(|section| layout.section(section)).unwrap_or_default();
     write_source(options.source, &tail, &mut header, &mut file);

@@ -4,9 +4,10 @@
 //! Unwind records follow their functions, not the other way round; debug information keeps nothing alive.
 
 use crate::error::{LinkError, text};
-use crate::input::{Binding, Inputs, LinkerSymbol, Place, Role, SectionId, SymbolId, Visibility, sh};
+use crate::input::{Binding, Inputs, LinkerSymbol, Place, Role, Section, SectionId, SymbolId, Visibility, sh};
 use crate::resolve::Symbols;
 use crate::unwind::Unwind;
+use crate::x86_64::Reach;
 use crate::{Exports, init};
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(crate) struct Live {
     sections: Vec<bool>,
+    reaches: Vec<Reach>,
     /// Definitions that the image offers, in order of first mention.
     pub(crate) exports: Vec<SymbolId>,
 }
@@ -23,6 +25,22 @@ impl Live {
     pub(crate) fn contains(&self, section: SectionId) -> bool {
         self.sections.get(section.index()).copied().unwrap_or(false)
     }
+
+    /// What symbols in the section are to those that use them.
+    #[inline]
+    pub(crate) fn reach(&self, section: SectionId) -> Reach {
+        self.reaches[section.index()]
+    }
+}
+
+fn reaches(inputs: &Inputs<'_>, live: &[bool]) -> Vec<Reach> {
+    let reach = |(section, &live): (&Section<'_>, &bool)| match section.role {
+        Role::Debug => Reach::Image,
+        _ if !live => Reach::Gone,
+        _ if section.is(sh::TLS) => Reach::Thread,
+        _ => Reach::Image,
+    };
+    inputs.sections.iter().zip(live).map(reach).collect()
 }
 
 /// Follows every reference from the roots.
@@ -49,7 +67,8 @@ pub(crate) fn mark_live(
         }
     }
     marker.run();
-    Ok(Live { sections: marker.live, exports })
+    let reaches = reaches(inputs, &marker.live);
+    Ok(Live { sections: marker.live, reaches, exports })
 }
 
 fn choose_exports(
@@ -115,17 +134,21 @@ impl Marker<'_, '_> {
     }
 
     fn mark(&mut self, id: SectionId) {
-        let loaded = self.inputs.section(id).role == Role::Loaded && !self.symbols.is_discarded(id);
-        if loaded && !std::mem::replace(&mut self.live[id.index()], true) {
-            self.waiting.push(id);
+        if self.live[id.index()] || self.inputs.section(id).role != Role::Loaded || self.symbols.is_discarded(id) {
+            return;
         }
+        self.live[id.index()] = true;
+        self.waiting.push(id);
     }
 
     fn mark_symbol(&mut self, id: SymbolId) {
-        match self.inputs.symbol(self.symbols.definition(id)).place {
-            Place::Section(section) => self.mark(section),
-            Place::Linker(LinkerSymbol::Start(section) | LinkerSymbol::Stop(section)) => self.mark_named(section),
-            _ => {}
+        let definition = self.symbols.definition(id);
+        if definition.section != SectionId::NULL {
+            return self.mark(definition.section);
+        }
+        let place = self.inputs.symbol(definition.symbol).place;
+        if let Place::Linker(LinkerSymbol::Start(section) | LinkerSymbol::Stop(section)) = place {
+            self.mark_named(section);
         }
     }
 

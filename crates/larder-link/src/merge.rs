@@ -6,9 +6,9 @@
 //! Not done: strings that are the end of other strings share no bytes.
 
 use crate::error::{LinkError, text};
-use crate::input::{Inputs, Place, Role, Section, SectionId, id, sh, stt};
+use crate::input::{Inputs, Role, Section, SectionId, id, sh, stt};
 use crate::live::Live;
-use crate::resolve::is_identifier;
+use crate::resolve::{Symbols, is_identifier};
 use crate::x86_64::{self, Formula};
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -60,11 +60,16 @@ struct Key<'a> {
 type PieceTable<'a> = HashMap<&'a [u8], u32>;
 
 /// Merges all live sections that allow it.
-pub(crate) fn merge_sections<'a>(inputs: &Inputs<'a>, live: &Live, keep_debug: bool) -> Result<Merged<'a>, LinkError> {
+pub(crate) fn merge_sections<'a>(
+    inputs: &Inputs<'a>,
+    symbols: &Symbols<'a>,
+    live: &Live,
+    keep_debug: bool,
+) -> Result<Merged<'a>, LinkError> {
     let mut merged = Merged::default();
     let mut pools: HashMap<Key<'a>, (PoolId, PieceTable<'a>)> = HashMap::new();
     let kept = |id, section: &Section<'_>| live.contains(id) || (section.role == Role::Debug && keep_debug);
-    let pinned = pinned(inputs, &kept);
+    let pinned = pinned(inputs, symbols, &kept);
     for (id, section) in inputs.sections().filter(|&(id, section)| kept(id, section) && may_merge(section)) {
         if pinned[id.index()] {
             continue;
@@ -78,16 +83,15 @@ pub(crate) fn merge_sections<'a>(inputs: &Inputs<'a>, live: &Live, keep_debug: b
 
 /// Sections that are referred to by a distance and no symbol of their own: the addend then counts from somewhere else than the piece, so
 /// nobody can tell which piece is meant. Compilers do not write that; people who write assembly do.
-fn pinned(inputs: &Inputs<'_>, kept: &impl Fn(SectionId, &Section<'_>) -> bool) -> Vec<bool> {
+fn pinned(inputs: &Inputs<'_>, symbols: &Symbols<'_>, kept: &impl Fn(SectionId, &Section<'_>) -> bool) -> Vec<bool> {
+    let mergeable: Vec<bool> = inputs.sections.iter().map(may_merge).collect();
     let mut pinned = vec![false; inputs.sections.len()];
     for (_, section) in inputs.sections().filter(|&(id, section)| kept(id, section)) {
         for reloc in section.relocs() {
-            let symbol = inputs.symbol(reloc.symbol);
-            match symbol.place {
-                Place::Section(target) if symbol.kind == stt::SECTION => {
-                    pinned[target.index()] |= x86_64::kind_of(reloc.kind).formula != Formula::Absolute;
-                }
-                _ => {}
+            let target = symbols.definition(reloc.symbol).section;
+            let distance = mergeable[target.index()] && x86_64::kind_of(reloc.kind).formula != Formula::Absolute;
+            if distance && inputs.symbol(reloc.symbol).kind == stt::SECTION {
+                pinned[target.index()] = true;
             }
         }
     }

@@ -5,10 +5,10 @@
 
 use crate::address::Addresses;
 use crate::error::LinkError;
-use crate::input::{Reloc, Section, SectionId, SymbolId};
+use crate::input::{Reloc, Section, SectionId};
 use crate::layout::{Content, Output, Segment};
 use crate::live::Live;
-use crate::resolve::Symbols;
+use crate::resolve::{Definition, Symbols};
 use crate::scan;
 use crate::x86_64::{self, Action, TRAP, Width};
 use std::num::NonZeroUsize;
@@ -131,7 +131,7 @@ impl Relocator<'_, '_> {
         &self,
         section: &Section<'_>,
         reloc: &Reloc,
-        definition: SymbolId,
+        definition: Definition,
         place: u64,
         bytes: &mut [u8],
         at: usize,
@@ -161,9 +161,10 @@ impl Relocator<'_, '_> {
     }
 
     /// The number that goes into the field.
-    fn value(&self, action: Action, reloc: &Reloc, definition: SymbolId, place: u64) -> Option<i64> {
+    fn value(&self, action: Action, reloc: &Reloc, definition: Definition, place: u64) -> Option<i64> {
         let addresses = &self.addresses;
-        let symbol = || addresses.symbol(definition, reloc.addend);
+        let symbol = || addresses.definition(definition, reloc.addend);
+        let definition = definition.symbol;
         let slot = || addresses.slot(definition);
         let stub = || Some(addresses.stub(addresses.needs.stub(definition)?));
         let pair = || Some(addresses.pair(addresses.needs.pair(definition)?));

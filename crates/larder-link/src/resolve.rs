@@ -22,10 +22,31 @@ use std::collections::HashMap;
 pub(crate) struct Symbols<'a> {
     names: HashMap<&'a [u8], usize>,
     globals: Vec<Global>,
-    definitions: Vec<SymbolId>,
+    definitions: Vec<Definition>,
     discarded: Vec<bool>,
     /// `__dso_handle`, if it is ours.
     pub(crate) dso_handle: Option<SectionId>,
+}
+
+/// What a symbol stands for, in as few bytes as the passes over all relocations need: they meet symbols in no order at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Definition {
+    pub(crate) symbol: SymbolId,
+    /// Where it is, or [`SectionId::NULL`] if that is not in a section.
+    pub(crate) section: SectionId,
+    /// Offset in the section.
+    pub(crate) value: u64,
+}
+
+impl Definition {
+    /// The symbol itself, whoever else defines its name.
+    pub(crate) fn itself(inputs: &Inputs<'_>, id: SymbolId) -> Self {
+        let symbol = inputs.symbol(id);
+        match symbol.place {
+            Place::Section(section) => Definition { symbol: id, section, value: symbol.value },
+            _ => Definition { symbol: id, section: SectionId::NULL, value: 0 },
+        }
+    }
 }
 
 /// How much a mention of a name counts.
@@ -36,6 +57,9 @@ enum Rank {
     Common,
     Strong,
 }
+
+/// In place of a name's number: the symbol is local.
+const LOCAL: usize = usize::MAX;
 
 #[derive(Debug)]
 struct Global {
@@ -58,11 +82,12 @@ pub(crate) fn resolve_symbols<'a>(inputs: &mut Inputs<'a>) -> Result<Symbols<'a>
         discarded: discard_repeated_groups(inputs),
         dso_handle: None,
     };
-    symbols.collect(inputs)?;
+    let globals = symbols.collect(inputs)?;
     symbols.settle(inputs);
     symbols.allocate_commons(inputs);
     symbols.define_linker_symbols(inputs);
     symbols.discarded.resize(inputs.sections.len(), false);
+    symbols.define(inputs, &globals);
     Ok(symbols)
 }
 
@@ -79,7 +104,8 @@ fn discard_repeated_groups(inputs: &Inputs<'_>) -> Vec<bool> {
 
 impl<'a> Symbols<'a> {
     /// The symbol that `id` stands for.
-    pub(crate) fn definition(&self, id: SymbolId) -> SymbolId {
+    #[inline]
+    pub(crate) fn definition(&self, id: SymbolId) -> Definition {
         self.definitions[id.index()]
     }
 
@@ -98,19 +124,20 @@ impl<'a> Symbols<'a> {
         self.globals.iter().map(|global| global.winner)
     }
 
-    fn collect(&mut self, inputs: &Inputs<'a>) -> Result<(), LinkError> {
+    /// Collects all mentions and returns the number of every symbol's name, [`LOCAL`] for those that have none of their own.
+    fn collect(&mut self, inputs: &Inputs<'a>) -> Result<Vec<usize>, LinkError> {
+        let mut globals = Vec::with_capacity(inputs.symbols.len());
         for (index, symbol) in inputs.symbols.iter().enumerate() {
             let id = SymbolId::from_index(index);
             if symbol.binding == Binding::Local {
-                self.definitions.push(id);
+                globals.push(LOCAL);
                 continue;
             }
             let global = self.global(symbol.name, id);
-            // Until `settle`, a global's entry holds its number.
-            self.definitions.push(SymbolId::from_index(global));
+            globals.push(global);
             self.mention(inputs, global, id, symbol)?;
         }
-        Ok(())
+        Ok(globals)
     }
 
     fn global(&mut self, name: &'a [u8], first: SymbolId) -> usize {
@@ -183,23 +210,28 @@ impl<'a> Symbols<'a> {
                 (symbol.place, symbol.value) = (if null { Place::Null } else { Place::Undefined }, 0);
             }
         }
-        for (definition, symbol) in self.definitions.iter_mut().zip(&inputs.symbols) {
-            if symbol.binding != Binding::Local {
-                *definition = self.globals[definition.index()].winner;
-            }
-        }
         self.rename_tls_get_addr(inputs);
     }
 
     /// Thread-local variables of an image are reached by the runtime's function, which has the C library's calling convention.
     fn rename_tls_get_addr(&mut self, inputs: &mut Inputs<'a>) {
-        let Some(from) = self.find(b"__tls_get_addr").filter(|&id| inputs.symbol(id).place == Place::Undefined) else {
+        let Some(&from) = self.names.get(&b"__tls_get_addr"[..]) else { return };
+        let winner = self.globals[from].winner;
+        if inputs.symbol(winner).place != Place::Undefined {
             return;
-        };
-        match self.find(TLS_GET_ADDR.as_bytes()) {
-            None => inputs.symbols[from.index()].name = TLS_GET_ADDR.as_bytes(),
-            Some(to) => self.definitions.iter_mut().filter(|id| **id == from).for_each(|id| *id = to),
         }
+        match self.find(TLS_GET_ADDR.as_bytes()) {
+            None => inputs.symbols[winner.index()].name = TLS_GET_ADDR.as_bytes(),
+            Some(to) => self.globals[from].winner = to,
+        }
+    }
+
+    fn define(&mut self, inputs: &Inputs<'a>, globals: &[usize]) {
+        let winner = |(index, &global): (usize, &usize)| match self.globals.get(global) {
+            Some(global) => global.winner,
+            None => SymbolId::from_index(index),
+        };
+        self.definitions = globals.iter().enumerate().map(winner).map(|id| Definition::itself(inputs, id)).collect();
     }
 
     fn allocate_commons(&self, inputs: &mut Inputs<'a>) {

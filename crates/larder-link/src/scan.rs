@@ -6,7 +6,7 @@
 use crate::error::{LinkError, text};
 use crate::input::{Inputs, Place, Reloc, Role, Section, SectionId, SymbolId, Visibility, sh};
 use crate::live::Live;
-use crate::resolve::Symbols;
+use crate::resolve::{Definition, Symbols};
 use crate::unwind::{BEGIN_OFFSET, Record, Unwind, UnwindPlan};
 use crate::x86_64::{self, Action, Ground, Reach, Relaxation, Site};
 
@@ -153,18 +153,14 @@ pub(crate) fn ground(section: &Section<'_>) -> Ground {
 }
 
 /// What a definition is to those that use it.
-pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: SymbolId) -> Reach {
-    let symbol = inputs.symbol(definition);
+#[inline]
+pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: Definition) -> Reach {
+    if definition.section != SectionId::NULL {
+        return live.reach(definition.section);
+    }
+    let symbol = inputs.symbol(definition.symbol);
     match symbol.place {
-        Place::Section(id) => {
-            let section = inputs.section(id);
-            match section.role {
-                Role::Debug => Reach::Image,
-                _ if !live.contains(id) => Reach::Gone,
-                _ if section.is(sh::TLS) => Reach::Thread,
-                _ => Reach::Image,
-            }
-        }
+        Place::Section(section) => live.reach(section),
         Place::Linker(_) => Reach::Image,
         Place::Absolute => Reach::Absolute,
         Place::Null => Reach::Null,
@@ -214,25 +210,26 @@ impl Scan<'_, '_> {
     fn record(&mut self, record: &Record, begin: Option<u64>) -> Result<(), LinkError> {
         for reloc in record.relocs(self.inputs) {
             let itself = begin == Some(reloc.offset);
-            let definition = if itself { reloc.symbol } else { self.symbols.definition(reloc.symbol) };
+            let definition = if itself {
+                Definition::itself(self.inputs, reloc.symbol)
+            } else {
+                self.symbols.definition(reloc.symbol)
+            };
             self.relocation(record.section, &reloc, definition)?;
         }
         Ok(())
     }
 
-    fn relocation(&mut self, id: SectionId, reloc: &Reloc, definition: SymbolId) -> Result<(), LinkError> {
+    fn relocation(&mut self, id: SectionId, reloc: &Reloc, definition: Definition) -> Result<(), LinkError> {
         let section = self.inputs.section(id);
         let site = site(section, reloc, self.needs.relax);
         let kind = x86_64::kind_of(reloc.kind);
         let reach = reach(self.inputs, self.live, definition);
+        let definition = definition.symbol;
         let action =
             x86_64::action(kind, &site, reach).map_err(|reason| refusal(self.inputs, section, reloc, reason))?;
         let word = Word { section: id, offset: reloc.offset };
         match action {
-            Action::Rebased if reloc.offset % 2 != 0 => {
-                let reason = "an address at an odd place, which packed relocations can't name: align the field";
-                return Err(refusal(self.inputs, section, reloc, reason));
-            }
             Action::Rebased => {
                 self.needs.rebased.push(word);
                 self.needs.moved[id.index()] |= !section.is(sh::WRITE);

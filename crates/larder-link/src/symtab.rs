@@ -28,7 +28,7 @@ pub(crate) fn collect_symbols(addresses: &Addresses<'_, '_>, symbols: &Symbols<'
     live.exports.iter().for_each(|id| exported[id.index()] = true);
     let mut table = SymbolTable { symbols: vec![0; SYMBOL_LEN as usize], strings: vec![0], local_count: 0 };
     let all = || inputs.symbols.iter().enumerate().map(|(index, symbol)| (SymbolId::from_index(index), symbol));
-    let own = |id, symbol: &Symbol<'_>| symbols.definition(id) == id && is_worth_naming(symbol);
+    let own = |id, symbol: &Symbol<'_>| symbols.definition(id).symbol == id && is_worth_naming(symbol);
     for (id, symbol) in all().filter(|&(id, symbol)| !exported[id.index()] && own(id, symbol)) {
         table.add_symbol(addresses, id, symbol, 0);
     }

@@ -5,7 +5,7 @@
 
 use crate::input::{Binding, Inputs, Place, SectionId, SymbolId, sh, stt};
 use crate::live::Live;
-use crate::resolve::Symbols;
+use crate::resolve::{Definition, Symbols};
 use crate::scan::Needs;
 use std::ops::Range;
 
@@ -45,10 +45,10 @@ pub(crate) fn collect_units(inputs: &Inputs<'_>, symbols: &Symbols<'_>, live: &L
     let mut exported = vec![false; inputs.symbols.len()];
     live.exports.iter().for_each(|id| exported[id.index()] = true);
     let mut named: Vec<(Function, Standing)> = Vec::new();
-    for index in 0..inputs.symbols.len() {
+    for (index, &exported) in exported.iter().enumerate() {
         let id = SymbolId::from_index(index);
-        if let Some(function) = function(inputs, live, id, exported[index]) {
-            named.push((function, standing(inputs, symbols, id, exported[index])));
+        if let Some(function) = function(inputs, live, id, exported) {
+            named.push((function, standing(inputs, symbols, id, exported)));
         }
     }
     named.sort_by(|(a, a_standing), (b, b_standing)| {
@@ -77,7 +77,7 @@ fn function(inputs: &Inputs<'_>, live: &Live, id: SymbolId, exported: bool) -> O
 fn standing(inputs: &Inputs<'_>, symbols: &Symbols<'_>, id: SymbolId, exported: bool) -> Standing {
     match inputs.symbol(id).binding {
         _ if exported => Standing::Exported,
-        _ if symbols.definition(id) != id => Standing::Replaced,
+        _ if symbols.definition(id).symbol != id => Standing::Replaced,
         Binding::Global | Binding::Weak => Standing::Global,
         Binding::Local => Standing::Local,
     }
@@ -86,11 +86,15 @@ fn standing(inputs: &Inputs<'_>, symbols: &Symbols<'_>, id: SymbolId, exported: 
 impl Units {
     fn collect_imports(&mut self, inputs: &Inputs<'_>, symbols: &Symbols<'_>, needs: &Needs) {
         let mut used = Vec::new();
+        let import = |definition: Definition| match definition.section {
+            SectionId::NULL => needs.import(definition.symbol),
+            _ => None,
+        };
         for function in &mut self.functions {
             let section = inputs.section(function.section);
             let range = section.reloc_range(function.start, function.start + u64::from(function.len));
             used.clear();
-            used.extend(section.relocs_in(range).filter_map(|reloc| needs.import(symbols.definition(reloc.symbol))));
+            used.extend(section.relocs_in(range).filter_map(|reloc| import(symbols.definition(reloc.symbol))));
             used.sort_unstable();
             used.dedup();
             let first = self.imports.len() as u32;

@@ -186,13 +186,16 @@ pub(crate) fn plan_unwind(
     Ok(plan)
 }
 
+/// Offset, kind, definition and addend of a relocation.
+type Meaning = (u64, u32, SymbolId, i64);
+
 /// CIEs are equal if their bytes are and their relocations mean the same.
 fn deduplicate_cies(inputs: &Inputs<'_>, symbols: &Symbols<'_>, unwind: &Unwind) -> Vec<CieId> {
-    let mut first: HashMap<(&[u8], Vec<(u64, u32, SymbolId, i64)>), CieId> = HashMap::new();
+    let mut first: HashMap<(&[u8], Vec<Meaning>), CieId> = HashMap::new();
     let cies = unwind.cies.iter().enumerate();
     cies.map(|(index, cie)| {
         let start = cie.bytes.start as u64;
-        let meaning = |r: Reloc| (r.offset - start, r.kind, symbols.definition(r.symbol), r.addend);
+        let meaning = |r: Reloc| (r.offset - start, r.kind, symbols.definition(r.symbol).symbol, r.addend);
         let relocs = cie.relocs(inputs).map(meaning).collect();
         *first.entry((cie.data(inputs), relocs)).or_insert(CieId::from_index(index))
     })

@@ -3,7 +3,7 @@
 //! Every place is compared with RW before it is written, so a damaged table can't reach other memory. Words of a RELR bitmap are
 //! compared once per bitmap, since tables of pointers make up most of the work of a load.
 
-use larder_format::image::{Fixup, Image, ImageError, ImageHeader, Import, WORD};
+use larder_format::image::{FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, WORD};
 use larder_format::record::Rows;
 
 /// Words that a RELR bitmap speaks of (ELF gABI, "Relative Relocation Table": all bits but the lowest).
@@ -114,9 +114,12 @@ pub(crate) fn fill_slots(words: &mut Words, slots_offset: u64, addresses: &[usiz
 /// Fills the words that hold an import's address plus an addend.
 pub(crate) fn fill_fixups(words: &mut Words, fixups: Rows<'_, Fixup>, addresses: &[usize]) -> Result<(), ImageError> {
     for fixup in fixups.iter() {
-        let address = addresses.get(fixup.import as usize);
+        let address = match fixup.import {
+            FIXUP_IMAGE => Some(words.base as u64),
+            import => addresses.get(import as usize).map(|&address| address as u64),
+        };
         let address = address.ok_or(damaged("a fix-up names no import", fixup.place))?;
-        words.write(fixup.place, (*address as u64).wrapping_add_signed(fixup.addend))?;
+        words.write(fixup.place, address.wrapping_add_signed(fixup.addend))?;
     }
     Ok(())
 }
@@ -215,8 +218,11 @@ mod tests {
         };
         let memory = on_words(|words| {
             fill_slots(words, PAGE + 16, &[1000, 2000]).expect("they fit");
-            let rows = [row(PAGE, -1, 1), row(PAGE + 11, 0, 0)].concat();
+            let rows = [row(PAGE, -1, 1), row(PAGE + 11, 0, 0), row(PAGE + 1015, 5, FIXUP_IMAGE)].concat();
             fill_fixups(words, Rows::new(&rows), &[0, 3000]).expect("they fit");
+            let itself = words.run(PAGE + 1015, 1).expect("it is inside");
+            // SAFETY: `run` has checked the word.
+            assert_eq!(unsafe { itself.read_unaligned() }, words.base as u64 + 5);
             let outside = row(PAGE + 1017, 0, 0);
             assert!(fill_fixups(words, Rows::new(&outside), &[0]).is_err());
             let unknown = row(PAGE, 0, 1);

@@ -111,7 +111,7 @@ fn segments(header: &ImageHeader, file_len: u64) -> Result<(), ImageError> {
     )?;
     let slots = u64::from(header.imports.count) * WORD;
     let slots_end = header.slots_offset.checked_add(slots);
-    require(header.slots_offset >= rw.offset && header.slots_offset % WORD == 0, "the slots begin outside of RW")?;
+    require(header.slots_offset >= rw.offset && header.slots_offset.is_multiple_of(WORD), "the slots begin outside of RW")?;
     require(slots_end.is_some_and(|end| end <= rw.offset + rw.len), "the slots leave RW")?;
     let dso_handle = header.dso_handle;
     require(dso_handle == 0 || (rw.offset..header.mem_len).contains(&dso_handle), "__dso_handle lies outside of RW")?;

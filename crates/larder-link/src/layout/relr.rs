@@ -24,7 +24,7 @@ pub(super) fn encode(mut places: Vec<u64>) -> Vec<u64> {
 /// Adds bitmaps as long as they hold something; returns what they did not reach.
 fn bitmaps<'p>(rows: &mut Vec<u64>, mut places: &'p [u64], mut base: u64) -> (&'p [u64], u64) {
     loop {
-        let fits = |place: &u64| *place >= base && (place - base) % WORD == 0 && (place - base) / WORD < REACH;
+        let fits = |place: &u64| *place >= base && (place - base).is_multiple_of(WORD) && (place - base) / WORD < REACH;
         let count = places.iter().take_while(|place| fits(place)).count();
         if count == 0 {
             return (places, base);

@@ -3,6 +3,7 @@
 use super::Relocator;
 use crate::error::LinkError;
 use crate::layout::Made;
+use crate::resolve::Definition;
 use crate::unwind::{BEGIN_OFFSET, Record, TABLE_HEADER_LEN, Unwind, UnwindPlan};
 
 /// Version, and encodings: distances of 32 bits from the place, a 32-bit count, 32-bit distances from the table (LSB "DWARF
@@ -81,7 +82,8 @@ impl Relocator<'_, '_> {
         for reloc in record.relocs(inputs) {
             let at = reloc.offset - start;
             let itself = is_fde && at == BEGIN_OFFSET;
-            let definition = if itself { reloc.symbol } else { self.symbols.definition(reloc.symbol) };
+            let definition =
+                if itself { Definition::itself(inputs, reloc.symbol) } else { self.symbols.definition(reloc.symbol) };
             self.apply(section, &reloc, definition, offset + at, bytes, at as usize)?;
         }
         Ok(())

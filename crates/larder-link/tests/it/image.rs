@@ -1,6 +1,6 @@
 //! A linked image and a loader for it that runs nothing: it checks what every image must be and answers with memory as code would see it.
 
-use larder_format::image::{self, Export, Image, PAGE};
+use larder_format::image::{self, Export, FIXUP_IMAGE, Image, PAGE};
 use larder_link::{LinkError, LinkOptions, LinkReport, Object, link};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{LittleEndian, Object as _, ObjectSection as _};
@@ -127,21 +127,28 @@ impl Case {
         let rw = header.rw.offset..header.rw.offset + header.rw.len;
         let mut memory = self.file[..(header.rw.offset + header.rw.len) as usize].to_vec();
         memory.resize(header.mem_len as usize, 0);
-        let mut add = |place: u64, value: u64| {
+        let check = |place: u64| {
             assert!(rw.contains(&place) && rw.contains(&(place + 7)), "{place:#x} is in RW, which the file holds");
-            let word = &mut memory[place as usize..place as usize + 8];
-            let old = u64::from_le_bytes(word.try_into().expect("8 bytes"));
-            word.copy_from_slice(&old.wrapping_add(value).to_le_bytes());
         };
         for place in relative_places(&image) {
-            add(place, BASE);
+            check(place);
+            let old = word_of(&memory, place);
+            set(&mut memory, place, old.wrapping_add(BASE));
         }
         for index in 0..image.imports().len() {
-            add(header.slots_offset + 8 * index as u64, import_address(index));
+            let slot = header.slots_offset + 8 * index as u64;
+            assert_eq!(word_of(&memory, slot), 0, "slots are empty");
+            set(&mut memory, slot, import_address(index));
         }
+        assert!(image.fixups().iter().map(|fixup| fixup.place).is_sorted());
         for fixup in image.fixups().iter() {
-            assert!((fixup.import as usize) < image.imports().len());
-            add(fixup.place, import_address(fixup.import as usize).wrapping_add_signed(fixup.addend));
+            check(fixup.place);
+            assert!(fixup.import == FIXUP_IMAGE || (fixup.import as usize) < image.imports().len());
+            let address = match fixup.import {
+                FIXUP_IMAGE => BASE,
+                import => import_address(import as usize),
+            };
+            set(&mut memory, fixup.place, address.wrapping_add_signed(fixup.addend));
         }
         assert!(header.relro_len.is_multiple_of(PAGE) && header.mem_len.is_multiple_of(PAGE));
         assert!(header.slots_offset + 8 * image.imports().len() as u64 <= header.rw.offset + header.relro_len);
@@ -149,6 +156,14 @@ impl Case {
         check_units(&image);
         self.memory = memory;
     }
+}
+
+fn word_of(memory: &[u8], place: u64) -> u64 {
+    u64::from_le_bytes(memory[place as usize..][..8].try_into().expect("8 bytes"))
+}
+
+fn set(memory: &mut [u8], place: u64, value: u64) {
+    memory[place as usize..][..8].copy_from_slice(&value.to_le_bytes());
 }
 
 fn import_address(index: usize) -> u64 {

@@ -42,10 +42,6 @@ fn relocations_are_refused_with_place_name_and_remedy() {
             "0.o: .data+0x0: R_X86_64_PC64 against ext: the distance to an external is unknown until it is bound: compile with -fPIC",
         ),
         (
-            ".data\n.globl s\n.byte 0\ns: .quad s",
-            "0.o: .data+0x1: R_X86_64_64 against s: an address at an odd place, which packed relocations can't name: align the field",
-        ),
-        (
             ".hidden gone\n.globl s\ns: call gone",
             "0.o: .text+0x1: R_X86_64_PLT32 against gone: the symbol is hidden, so one of the objects must define it, and none does",
         ),
