@@ -53,11 +53,9 @@ pub enum Error {
         /// LLVM's name of the feature.
         name: String,
     },
-    /// The code was compiled for another machine than this.
-    #[error("{module} needs CPU features that this machine lacks: {}", missing.join(", "))]
+    /// The code was made for another machine than this, because an option or the module itself says so.
+    #[error("the code needs CPU features that this machine lacks: {}", missing.join(", "))]
     MissingFeatures {
-        /// The module.
-        module: String,
         /// LLVM's names of the features.
         missing: Vec<String>,
     },

@@ -22,7 +22,7 @@ use crate::toolchain::toolchain;
 use crate::worker::{CompileError, Limits, Worker};
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::verify_digest;
-use larder_runtime::{Expectations, ImageFile, Integrity, Mapped};
+use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
 use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, StoreOptions, Waiting};
 use std::fs::File;
 use std::io::Read;
@@ -399,12 +399,16 @@ impl Start<'_> {
         let file = unsafe { ImageFile::new(file.into(), image.len() as u64, path.clone()) };
         let expectations =
             Expectations { features: &larder.host, key: Some(&key.0), integrity: Integrity::AlreadyVerified };
-        Ok((self.phases.time("map", || Mapped::map(&file, &expectations))?, path))
+        match self.phases.time("map", || Mapped::map(&file, &expectations)) {
+            Ok(mapped) => Ok((mapped, path)),
+            Err(LoadError::MissingFeatures { names, .. }) => Err(Error::MissingFeatures { missing: names }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// # Safety
     /// Nobody writes to the file while it is loaded.
-    unsafe fn saved_image(&mut self, path: &Path) -> Result<Mapped, larder_runtime::LoadError> {
+    unsafe fn saved_image(&mut self, path: &Path) -> Result<Mapped, LoadError> {
         // SAFETY: the caller's promise.
         let file = unsafe { ImageFile::open(path) }?;
         let expectations = Expectations { features: &self.larder.host, key: None, integrity: Integrity::Verify };
