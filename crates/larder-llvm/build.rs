@@ -79,10 +79,12 @@ fn link_llvm(config: &Path) -> Result<()> {
 
 /// FNV-1a over the shim and the Rust that drives it: all that can change what the worker generates.
 fn digest(shim: &[PathBuf]) -> Result<u64> {
-    let driver = Path::new("src/compile.rs");
-    println!("cargo::rerun-if-changed={}", driver.display());
+    let drivers = ["src/compile.rs", "src/queue.rs", "src/ffi.rs"].map(Path::new);
+    for driver in drivers {
+        println!("cargo::rerun-if-changed={}", driver.display());
+    }
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for file in shim.iter().map(PathBuf::as_path).chain([driver]) {
+    for file in shim.iter().map(PathBuf::as_path).chain(drivers) {
         for byte in fs::read(file)? {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }

@@ -55,20 +55,23 @@ void send(const MCSubtargetInfo &subtarget, const FeatureBitset &bits,
 
 } // namespace
 
+void larder::Features::add(const Function &function,
+                           const TargetMachine &machine) {
+  // The machine remembers subtargets by their attributes, so equal functions are cheap.
+  const FeatureBitset &bits =
+      machine.getSubtargetImpl(function)->getFeatureBits();
+  some |= bits;
+  every &= bits;
+}
+
 void larder_features(const LarderModule *self, void *context,
                      void (*receive)(void *, uint32_t, LarderBytes)) {
   const MCSubtargetInfo &requested = *self->machine->getMCSubtargetInfo();
-  FeatureBitset some, every = ~FeatureBitset();
-  for (const Function &function : *self->module) {
-    if (function.isDeclarationForLinker())
-      continue;
-    // The machine remembers subtargets by their attributes, so equal functions are cheap.
-    const FeatureBitset &bits =
-        self->machine->getSubtargetImpl(function)->getFeatureBits();
-    some |= bits;
-    every &= bits;
-  }
-  every &= some;
+  Features features = self->ahead_features;
+  for (const Function &function : *self->module)
+    if (!function.isDeclarationForLinker())
+      features.add(function, *self->machine);
+  const FeatureBitset some = features.some, every = features.every & some;
   const FeatureBitset isa = instruction_set(requested);
   send(requested, every & isa, 0, context, receive);
   send(requested, some & ~every & isa, 1, context, receive);

@@ -34,12 +34,14 @@ enum LarderStatus : uint32_t {
   LARDER_FAILED = 4,
 };
 
-// Where diagnostics and progress go. Called on the thread that called the step. `line` and `column` start at 1; 0 is unknown.
+// Where diagnostics, progress and finished parts go. Called on the thread that called the step. `line` and `column` start at 1; 0
+// is unknown. `bitcode` is lent for the call; `size` is a part's length in instructions.
 struct LarderSink {
   void *context;
   void (*diagnostic)(void *context, uint32_t severity, LarderBytes message,
                      LarderBytes file, uint32_t line, uint32_t column);
   void (*progress)(void *context, uint32_t done, uint32_t total);
+  void (*part)(void *context, LarderBytes bitcode, uint64_t size);
 };
 
 // Everything of a request that reaches generated code. Outlives the module it is given to.
@@ -85,11 +87,13 @@ LarderStatus larder_prepare(LarderModule *module);
 
 // --- optimise.cpp ---
 
-// The whole pipeline, or its first half if `first_half`: what looks at the module as a whole. The other half then runs on
-// each partition.
-LarderStatus larder_optimise(LarderModule *module, bool first_half);
-// Number of instructions: what the number of partitions depends on.
+// The whole pipeline; or, if `part_size` isn't 0, its first half: what looks at the module as a whole. The other half then runs
+// on each part. Some parts, of about `part_size` instructions, may go to the sink at once (see ahead.cpp).
+LarderStatus larder_optimise(LarderModule *module, uint64_t part_size);
+// Number of instructions: what the size of the parts depends on.
 uint64_t larder_instruction_count(const LarderModule *module);
+// The same without the functions that went to the sink.
+uint64_t larder_size_left(const LarderModule *module);
 
 // --- features.cpp ---
 
@@ -116,7 +120,12 @@ void larder_partitions_free(LarderPartitions *partitions);
 // The object of a module that wasn't split.
 LarderStatus larder_generate(LarderModule *module, void *context,
                              LarderReceive receive);
-// Optimises (second half of the pipeline) and generates one part; any number of threads at a time.
+// Optimises (second half of the pipeline) and generates a part that went to the sink; any number of threads at a time.
+LarderStatus larder_generate_part(LarderBytes bitcode,
+                                  const LarderSettings *settings,
+                                  LarderSink sink, void *context,
+                                  LarderReceive receive);
+// The same for one partition.
 LarderStatus larder_generate_partition(const LarderPartitions *partitions,
                                        uint32_t index,
                                        const LarderSettings *settings,

@@ -5,19 +5,31 @@
 
 #include "larder_llvm.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/OptimizationLevel.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
 
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace llvm {
+class GlobalVariable;
+class PassInstrumentationCallbacks;
 class SMDiagnostic;
-}
+} // namespace llvm
+
+namespace larder {
+// Bits of what at least one function may use, and of what every function may.
+struct Features {
+  llvm::FeatureBitset some, every = ~llvm::FeatureBitset();
+  void add(const llvm::Function &function, const llvm::TargetMachine &machine);
+};
+} // namespace larder
 
 struct LarderModule {
   LarderSink sink;
@@ -29,6 +41,10 @@ struct LarderModule {
   std::unique_ptr<llvm::Module> module;
   // From `larder_prepare` on.
   std::unique_ptr<llvm::TargetMachine> machine;
+  // Instructions of a part that is handed out while optimising.
+  uint64_t part_size = 0;
+  // Of the functions in such parts.
+  larder::Features ahead_features;
 };
 
 // Owners stand in module order, so that they mean the same values after the bitcode was read again.
@@ -71,6 +87,40 @@ void bind_externals(llvm::Module &module);
 LarderStatus finish_optimising(llvm::Module &module,
                                llvm::TargetMachine &machine,
                                const LarderSettings &settings);
+// Gives names to what was local and has to be known to other parts: hidden, and unlike any name of another module.
+class Names {
+  const std::string suffix;
+  unsigned unnamed = 0;
+
+public:
+  explicit Names(uint64_t digest);
+  void publish(llvm::GlobalValue &value);
+};
+
+// Calls `visit` with each function, variable or alias that uses `value`, itself or through constants. Lists for the optimiser
+// and the linker (`llvm.used`) use nothing; `listed` is told of them.
+void each_user(
+    const llvm::Value &value,
+    llvm::function_ref<void(const llvm::GlobalValue &)> visit,
+    llvm::function_ref<void()> listed = [] {});
+// Whether the linker merges equal ones, so that a copy in each part costs nothing.
+bool is_mergeable(const llvm::GlobalVariable &variable);
+// A plain symbol for an alias or an ifunc of another part.
+llvm::GlobalValue *new_stand_in(const llvm::GlobalValue &value,
+                                llvm::Module &module);
+
+// Hands out parts of a module while the optimiser is still at work on it; see ahead.cpp.
+class Ahead {
+  struct State;
+  std::unique_ptr<State> state;
+
+public:
+  explicit Ahead(LarderModule &self);
+  ~Ahead();
+  static bool is_possible(const llvm::Module &module);
+  void watch(llvm::PassInstrumentationCallbacks &callbacks);
+};
+
 // Takes away all that belongs to other partitions.
 llvm::Error keep_partition(llvm::Module &module,
                            const LarderPartitions &partitions, uint32_t index);

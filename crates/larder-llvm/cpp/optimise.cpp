@@ -107,7 +107,9 @@ static bool has_pipeline(const LarderSettings &settings) {
   return settings.pipeline.len != 0;
 }
 
-LarderStatus larder_optimise(LarderModule *self, bool first_half_only) {
+LarderStatus larder_optimise(LarderModule *self, uint64_t part_size) {
+  self->part_size = part_size;
+  std::optional<Ahead> ahead;
   Run run(*self->machine);
   ModulePassManager passes;
   OptimizationLevel level = larder::level(self->settings);
@@ -118,8 +120,10 @@ LarderStatus larder_optimise(LarderModule *self, bool first_half_only) {
     passes = run.builder.buildO0DefaultPipeline(level);
   } else {
     passes = first_half(run.builder, level);
-    if (!first_half_only)
+    if (part_size == 0)
       passes.addPass(second_half(run.builder, level));
+    else if (Ahead::is_possible(*self->module))
+      ahead.emplace(*self).watch(run.callbacks);
   }
   watch(run, *self);
   run(passes, *self->module);
@@ -141,5 +145,13 @@ uint64_t larder_instruction_count(const LarderModule *self) {
   uint64_t count = 0;
   for (const Function &function : *self->module)
     count += function.getInstructionCount();
+  return count;
+}
+
+uint64_t larder_size_left(const LarderModule *self) {
+  uint64_t count = 0;
+  for (const Function &function : *self->module)
+    if (!function.isDeclarationForLinker())
+      count += function.getInstructionCount();
   return count;
 }

@@ -33,25 +33,8 @@ using namespace larder;
 
 namespace {
 
-// Lists for the optimiser and the linker; what stands in them isn't used by them.
 bool is_used_list(const GlobalValue &value) {
   return value.getName() == "llvm.used" || value.getName() == "llvm.compiler.used";
-}
-
-// Calls `visit` with each function, variable or alias that uses `value`, itself or through constants.
-void each_user(const Value &value, function_ref<void(const GlobalValue &)> visit) {
-  SmallVector<const User *> pending(value.users());
-  SmallPtrSet<const User *, 8> seen;
-  while (!pending.empty()) {
-    const User *user = pending.pop_back_val();
-    if (const auto *instruction = dyn_cast<Instruction>(user))
-      visit(*instruction->getFunction());
-    else if (const auto *global = dyn_cast<GlobalValue>(user)) {
-      if (!is_used_list(*global))
-        visit(*global);
-    } else if (seen.insert(user).second)
-      append_range(pending, user->users());
-  }
 }
 
 // Calls `visit` with each variable that stands in a constant.
@@ -130,30 +113,17 @@ public:
   }
 };
 
-// Whether the linker merges equal ones, so that a copy in each part costs nothing.
-bool is_mergeable(const GlobalVariable &variable) {
-  if (!variable.isConstant() || !variable.hasLocalLinkage() ||
-      !variable.hasGlobalUnnamedAddr() || !variable.hasInitializer() ||
-      variable.hasSection() || variable.hasComdat() ||
-      variable.hasMetadata(LLVMContext::MD_associated))
-    return false;
-  const auto *data = dyn_cast<ConstantDataSequential>(variable.getInitializer());
-  return data && data->isCString();
-}
-
 class Splitter {
   Module &module;
-  const std::string suffix;
   const Clusters clusters;
+  Names names;
   LarderPartitions &result;
   DenseMap<const GlobalValue *, uint32_t> owners;
   DenseMap<const GlobalValue *, uint64_t> sizes;
-  unsigned unnamed = 0;
 
 public:
   Splitter(Module &module, uint64_t digest, LarderPartitions &result)
-      : module(module), suffix((".llvm." + Twine(utohexstr(digest, true, 16))).str()),
-        clusters(module), result(result) {}
+      : module(module), clusters(module), names(digest), result(result) {}
 
   void run(uint32_t count) {
     drop_available_externally();
@@ -256,18 +226,11 @@ private:
         variable && is_mergeable(*variable))
       return;
     if (value.hasLocalLinkage() && is_shared(value))
-      promote(value);
+      names.publish(value);
     // Nobody would keep a definition whose users are elsewhere.
     else if (value.hasLinkOnceLinkage())
       value.setLinkage(value.hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
                                                      : GlobalValue::WeakAnyLinkage);
-  }
-
-  void promote(GlobalValue &value) {
-    value.setName(value.hasName() ? value.getName() + suffix
-                                  : "unnamed." + Twine(unnamed++) + suffix);
-    value.setLinkage(GlobalValue::ExternalLinkage);
-    value.setVisibility(GlobalValue::HiddenVisibility);
   }
 
   uint32_t recorded_owner(const GlobalValue &value) const {
@@ -305,19 +268,8 @@ void make_declaration(Function &function) {
 
 // An alias or an ifunc can't be a declaration; a plain symbol of that name stands in for it.
 template <typename Indirect> void replace_indirect(Indirect &value) {
-  Module &module = *value.getParent();
-  GlobalValue *stand_in;
-  if (auto *type = dyn_cast<FunctionType>(value.getValueType()))
-    stand_in = Function::Create(type, GlobalValue::ExternalLinkage,
-                                value.getAddressSpace(), "", &module);
-  else
-    stand_in = new GlobalVariable(module, value.getValueType(), false,
-                                  GlobalValue::ExternalLinkage, nullptr, "",
-                                  nullptr, value.getThreadLocalMode(),
-                                  value.getAddressSpace());
+  GlobalValue *stand_in = new_stand_in(value, *value.getParent());
   stand_in->takeName(&value);
-  stand_in->setVisibility(value.getVisibility());
-  stand_in->setDSOLocal(value.isDSOLocal());
   value.replaceAllUsesWith(stand_in);
   value.eraseFromParent();
 }
@@ -366,6 +318,62 @@ void erase_unused(Module &module) {
 }
 
 } // namespace
+
+larder::Names::Names(uint64_t digest)
+    : suffix((".llvm." + Twine(utohexstr(digest, /*LowerCase=*/true, /*Width=*/16))).str()) {}
+
+void larder::Names::publish(GlobalValue &value) {
+  if (!value.hasLocalLinkage())
+    return;
+  value.setName(value.hasName() ? value.getName() + suffix
+                                : "unnamed." + Twine(unnamed++) + suffix);
+  value.setLinkage(GlobalValue::ExternalLinkage);
+  value.setVisibility(GlobalValue::HiddenVisibility);
+}
+
+void larder::each_user(const Value &value,
+                       function_ref<void(const GlobalValue &)> visit,
+                       function_ref<void()> listed) {
+  SmallVector<const User *> pending(value.users());
+  SmallPtrSet<const User *, 8> seen;
+  while (!pending.empty()) {
+    const User *user = pending.pop_back_val();
+    if (const auto *instruction = dyn_cast<Instruction>(user))
+      visit(*instruction->getFunction());
+    else if (const auto *global = dyn_cast<GlobalValue>(user)) {
+      if (is_used_list(*global))
+        listed();
+      else
+        visit(*global);
+    } else if (seen.insert(user).second)
+      append_range(pending, user->users());
+  }
+}
+
+bool larder::is_mergeable(const GlobalVariable &variable) {
+  if (!variable.isConstant() || !variable.hasLocalLinkage() ||
+      !variable.hasGlobalUnnamedAddr() || !variable.hasInitializer() ||
+      variable.hasSection() || variable.hasComdat() ||
+      variable.hasMetadata(LLVMContext::MD_associated))
+    return false;
+  const auto *data = dyn_cast<ConstantDataSequential>(variable.getInitializer());
+  return data && data->isCString();
+}
+
+GlobalValue *larder::new_stand_in(const GlobalValue &value, Module &module) {
+  GlobalValue *stand_in;
+  if (auto *type = dyn_cast<FunctionType>(value.getValueType()))
+    stand_in = Function::Create(type, GlobalValue::ExternalLinkage,
+                                value.getAddressSpace(), value.getName(), &module);
+  else
+    stand_in = new GlobalVariable(module, value.getValueType(), false,
+                                  GlobalValue::ExternalLinkage, nullptr,
+                                  value.getName(), nullptr,
+                                  value.getThreadLocalMode(), value.getAddressSpace());
+  stand_in->setVisibility(value.getVisibility());
+  stand_in->setDSOLocal(value.isDSOLocal());
+  return stand_in;
+}
 
 Error larder::keep_partition(Module &module, const LarderPartitions &partitions,
                              uint32_t index) {

@@ -39,7 +39,7 @@ std::unique_ptr<Module> read_text(MemoryBufferRef input, LLVMContext &context,
   std::unique_ptr<MemoryBuffer> buffer = MemoryBuffer::getMemBufferCopy(
       input.getBuffer(), input.getBufferIdentifier());
   SMDiagnostic diagnostic;
-  // The parser's own upgrade of debug information ends the process if the module is broken, so the verifier goes first.
+  // The parser verifies before it upgrades debug information, and ends the process if the module is broken; the worker knows.
   std::unique_ptr<Module> module =
       parseAssembly(buffer->getMemBufferRef(), diagnostic, context);
   if (!module)

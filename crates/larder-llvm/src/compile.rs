@@ -1,27 +1,31 @@
 //! The way of a module: read, verify, prepare, optimise, split, generate.
 //!
-//! One thread takes it through the passes that look at the whole module. Then it is split, and each part is optimised and
-//! generated on its own, on as many threads as asked for. Into how many parts depends on the module alone, so that the same
-//! module gives the same objects on any machine; which thread takes which part changes nothing.
+//! One thread takes it through the passes that look at the whole module. Everything after that (vectorising, machine code) is
+//! done in parts, on as many threads as asked for. Most parts are ready long before the whole module is: the optimiser hands
+//! them out as it goes (see `cpp/ahead.cpp`), and the other threads take them at once. What is left is split at the end.
+//!
+//! Into which parts depends on the module alone, so that the same module gives the same objects on any machine; which thread
+//! takes which part changes nothing.
 //!
 //! Not done: unwinding a compilation that was given up. The worker serves one module and ends.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
+use std::num::NonZeroU64;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
 use std::time::Instant;
 
 use larder_format::wire::{Diagnostic, Object, Phase, PhaseTime, Progress, Request};
 
 use crate::error::CompileError;
-use crate::ffi::{FeatureKind, Module, Partitions, Settings, Sink, Status};
+use crate::ffi::{FeatureKind, Module, Settings, Sink, Status};
+use crate::queue::{Part, Queue};
 
-/// Instructions (after the first half of the optimiser) of one partition: about half a second's work. Smaller ones balance
-/// better, larger ones repeat less of what each partition has to read.
-const PARTITION_SIZE: u64 = 15_000;
-/// Beyond this many the repeated reading of declarations would cost more than the balance wins.
-const PARTITION_COUNT_MAX: u64 = 64;
+/// Instructions of one part: about half a second's work. Smaller ones balance better, larger ones repeat less of what each part
+/// has to set up.
+const PART_SIZE: u64 = 15_000;
+/// Beyond about this many, what each part repeats would cost more than the balance wins.
+const PART_COUNT_MAX: u64 = 64;
 /// LLVM recurses over expressions and dominator trees; this is eight times what `opt` gets from the system.
 const STACK_LEN: usize = 64 << 20;
 
@@ -53,11 +57,22 @@ pub struct Compiled {
 /// Everything that LLVM says goes to `events`; the error only says what kind it was.
 pub fn compile(request: &Request, module: &[u8], events: &dyn Events) -> Result<Compiled, CompileError> {
     let settings = settings(request)?;
+    let compilation = Compilation {
+        request,
+        settings: &settings,
+        events,
+        queue: Queue::default(),
+        phase: Mutex::new(Phase::Parse),
+        timings: Mutex::default(),
+    };
     thread::scope(|scope| {
         let main = thread::Builder::new().stack_size(STACK_LEN).name("optimise".to_owned());
-        let running = main.spawn_scoped(scope, || Compilation::new(request, &settings, events).run(module));
+        let running = main.spawn_scoped(scope, || compilation.run(scope, module));
         let running = running.map_err(|error| CompileError::Thread(error.to_string()))?;
-        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let result = running.join();
+        // The other threads end when nothing waits, or nothing is worth doing.
+        compilation.queue.give_up();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -78,75 +93,69 @@ fn checked_feature(name: &str) -> Result<String, CompileError> {
     }
 }
 
-/// A phase's events, as the C++ side sees them.
-struct PhaseSink<'a> {
+/// One module's compilation, shared by its threads.
+struct Compilation<'a> {
+    request: &'a Request,
+    settings: &'a Settings,
     events: &'a dyn Events,
+    queue: Queue,
     phase: Mutex<Phase>,
+    timings: Mutex<Vec<PhaseTime>>,
 }
 
-impl Sink for PhaseSink<'_> {
+impl Sink for Compilation<'_> {
     fn diagnostic(&self, diagnostic: Diagnostic) {
         self.events.diagnostic(diagnostic);
     }
 
     fn progress(&self, done: u32, total: u32) {
         // A percent at a time: nobody can see more, and each event is a frame on a pipe.
-        let step = (total / 100).max(1);
-        if done.is_multiple_of(step) {
-            self.events.progress(Progress { phase: self.phase(), done, total });
+        if done.is_multiple_of((total / 100).max(1)) {
+            self.events.progress(Progress { phase: *lock(&self.phase), done, total });
         }
     }
-}
 
-impl PhaseSink<'_> {
-    fn phase(&self) -> Phase {
-        *self.phase.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn enter(&self, phase: Phase) {
-        *self.phase.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = phase;
-        self.events.progress(Progress { phase, done: 0, total: 1 });
+    fn part(&self, bitcode: &[u8], size: u64) {
+        self.queue.push(Part::Ahead(bitcode.to_vec()), size);
     }
 }
 
-struct Compilation<'a> {
-    request: &'a Request,
-    settings: &'a Settings,
-    sink: PhaseSink<'a>,
-    timings: Mutex<Vec<PhaseTime>>,
-}
-
-impl<'a> Compilation<'a> {
-    fn new(request: &'a Request, settings: &'a Settings, events: &'a dyn Events) -> Self {
-        let sink = PhaseSink { events, phase: Mutex::new(Phase::Parse) };
-        Compilation { request, settings, sink, timings: Mutex::default() }
-    }
-
-    fn run(&self, bytes: &[u8]) -> Result<Compiled, CompileError> {
+impl Compilation<'_> {
+    fn run<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, bytes: &[u8]) -> Result<Compiled, CompileError> {
         let mut module = self.phase(Phase::Parse, || {
-            Module::read(bytes, &self.request.name, self.settings, &self.sink).ok_or(Status::Malformed)
+            Module::read(bytes, &self.request.name, self.settings, self).ok_or(Status::Malformed)
         })?;
         self.phase(Phase::Verify, || {
             check(module.verify())?;
             check(module.prepare())
         })?;
-        let part_count_max = if module.can_split() { PARTITION_COUNT_MAX } else { 1 };
-        // Whether there will be parts has to be known before the pipeline is cut in two.
-        let first_half = part_count(&module, part_count_max) > 1;
-        self.phase(Phase::Optimise, || check(module.optimise(first_half)))?;
+        let part_size = part_size(&module);
+        if part_size.is_some() {
+            self.start_threads(scope);
+        }
+        self.phase(Phase::Optimise, || check(module.optimise(part_size)))?;
         let (required_features, dispatched_features) = features(&module);
-        let partition_count = if first_half { self.generate_parts(&mut module)? } else { self.generate_whole(&mut module)? };
+        match part_size {
+            Some(size) => self.generate_parts(&mut module, size)?,
+            None => self.generate_whole(&mut module)?,
+        }
         module.leak();
-        let timings = std::mem::take(&mut *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        Ok(Compiled { timings, required_features, dispatched_features, partition_count })
+        let partition_count = self.queue.count().max(1);
+        Ok(Compiled {
+            timings: std::mem::take(&mut *lock(&self.timings)),
+            required_features,
+            dispatched_features,
+            partition_count,
+        })
     }
 
     fn phase<T>(&self, phase: Phase, step: impl FnOnce() -> Result<T, Status>) -> Result<T, CompileError> {
-        self.sink.enter(phase);
+        *lock(&self.phase) = phase;
+        self.events.progress(Progress { phase, done: 0, total: 1 });
         let start = Instant::now();
         let result = step();
         let time_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(PhaseTime { phase, time_us });
+        lock(&self.timings).push(PhaseTime { phase, time_us });
         result.map_err(|status| self.error(status))
     }
 
@@ -160,58 +169,50 @@ impl<'a> Compilation<'a> {
         }
     }
 
-    fn generate_whole(&self, module: &mut Module<'_, PhaseSink<'_>>) -> Result<u32, CompileError> {
+    /// Starts the threads beside this one. One that can't be had is one that isn't needed: this thread serves the queue, too.
+    fn start_threads<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        for _ in 1..self.request.thread_count.max(1) {
+            let builder = thread::Builder::new().stack_size(STACK_LEN).name("generate".to_owned());
+            if builder.spawn_scoped(scope, || self.serve()).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn generate_whole<S: Sink>(&self, module: &mut Module<'_, S>) -> Result<(), CompileError> {
         let bytes = self.phase(Phase::Generate, || module.generate())?;
-        self.sink.events.object(object(0, bytes));
-        Ok(1)
+        self.events.object(object(0, bytes));
+        Ok(())
     }
 
-    fn generate_parts(&self, module: &mut Module<'_, PhaseSink<'_>>) -> Result<u32, CompileError> {
-        let count = part_count(module, PARTITION_COUNT_MAX);
-        let parts = self.phase(Phase::Split, || Ok(module.split(count)))?;
-        self.phase(Phase::Generate, || self.generate_all(&parts))?;
-        Ok(parts.count())
-    }
-
-    /// Generates all parts, the longest first, so that no thread is left with a long one at the end.
-    fn generate_all(&self, parts: &Partitions) -> Result<(), Status> {
-        let mut order: Vec<u32> = (0..parts.count()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(parts.size(index)));
-        let queue = Queue { order, next: AtomicU32::new(0), done: AtomicU32::new(0) };
-        let threads = self.request.thread_count.clamp(1, parts.count());
-        thread::scope(|scope| {
-            let builder = || thread::Builder::new().stack_size(STACK_LEN).name("generate".to_owned());
-            // A thread that can't be had is one that isn't needed: this one takes its share.
-            let others: Vec<_> =
-                (1..threads).map_while(|_| builder().spawn_scoped(scope, || self.serve(&queue, parts)).ok()).collect();
-            let own = self.serve(&queue, parts);
-            let joined = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            joined.fold(own, Result::and)
+    /// Splits what wasn't handed out, and returns when all parts are objects.
+    fn generate_parts<S: Sink>(&self, module: &mut Module<'_, S>, part_size: NonZeroU64) -> Result<(), CompileError> {
+        self.phase(Phase::Split, || {
+            let parts = module.split(u32::try_from(module.size_left() / part_size).unwrap_or(u32::MAX).max(1));
+            self.queue.push_all(parts);
+            Ok(())
+        })?;
+        self.phase(Phase::Generate, || {
+            self.queue.close();
+            self.serve();
+            self.queue.wait()
         })
     }
 
-    fn serve(&self, queue: &Queue, parts: &Partitions) -> Result<(), Status> {
-        while let Some(index) = queue.take() {
-            let bytes = parts.generate(index, self.settings, &self.sink)?;
-            self.sink.events.object(object(index, bytes));
-            let done = queue.done.fetch_add(1, Ordering::Relaxed) + 1;
-            self.sink.events.progress(Progress { phase: Phase::Generate, done, total: parts.count() });
+    /// Makes objects of parts until there are no more, and none to come.
+    fn serve(&self) {
+        while let Some((index, part)) = self.queue.take() {
+            let result = part.generate(self.settings, self).map(|bytes| self.events.object(object(index, bytes)));
+            let (done, total) = self.queue.finish(result);
+            if *lock(&self.phase) == Phase::Generate {
+                self.events.progress(Progress { phase: Phase::Generate, done, total });
+            }
         }
-        Ok(())
     }
 }
 
-/// Parts that wait for a thread.
-struct Queue {
-    order: Vec<u32>,
-    next: AtomicU32,
-    done: AtomicU32,
-}
-
-impl Queue {
-    fn take(&self) -> Option<u32> {
-        self.order.get(self.next.fetch_add(1, Ordering::Relaxed) as usize).copied()
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn check(status: Status) -> Result<(), Status> {
@@ -222,9 +223,11 @@ fn object(index: u32, bytes: Vec<u8>) -> Object {
     Object { name: format!("part{index}.o"), bytes }
 }
 
-fn part_count<S: Sink>(module: &Module<'_, S>, count_max: u64) -> u32 {
-    let count = (module.instruction_count() / PARTITION_SIZE).clamp(1, count_max);
-    u32::try_from(count).unwrap_or(1)
+/// Instructions of each part; `None` for a module that is to stay whole.
+fn part_size<S: Sink>(module: &Module<'_, S>) -> Option<NonZeroU64> {
+    let size = module.instruction_count();
+    let wanted = PART_SIZE.max(size / PART_COUNT_MAX);
+    if size < 2 * wanted || !module.can_split() { None } else { NonZeroU64::new(wanted) }
 }
 
 /// Required and dispatched features, sorted.

@@ -5,6 +5,7 @@
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
@@ -35,6 +36,7 @@ struct RawSink {
     context: *mut c_void,
     diagnostic: extern "C" fn(*mut c_void, u32, Bytes, Bytes, u32, u32),
     progress: extern "C" fn(*mut c_void, u32, u32),
+    part: extern "C" fn(*mut c_void, Bytes, u64),
 }
 
 #[repr(C)]
@@ -64,8 +66,9 @@ unsafe extern "C" {
     fn larder_verify(module: *mut RawModule) -> u32;
     fn larder_module_free(module: *mut RawModule);
     fn larder_prepare(module: *mut RawModule) -> u32;
-    fn larder_optimise(module: *mut RawModule, first_half: bool) -> u32;
+    fn larder_optimise(module: *mut RawModule, part_size: u64) -> u32;
     fn larder_instruction_count(module: *const RawModule) -> u64;
+    fn larder_size_left(module: *const RawModule) -> u64;
     fn larder_features(module: *const RawModule, context: *mut c_void, receive: extern "C" fn(*mut c_void, u32, Bytes));
     fn larder_can_split(module: *const RawModule) -> bool;
     fn larder_split(module: *mut RawModule, count: u32) -> *mut RawPartitions;
@@ -73,6 +76,13 @@ unsafe extern "C" {
     fn larder_partition_size(partitions: *const RawPartitions, index: u32) -> u64;
     fn larder_partitions_free(partitions: *mut RawPartitions);
     fn larder_generate(module: *mut RawModule, context: *mut c_void, receive: Receive) -> u32;
+    fn larder_generate_part(
+        bitcode: Bytes,
+        settings: *const RawSettings,
+        sink: RawSink,
+        context: *mut c_void,
+        receive: Receive,
+    ) -> u32;
     fn larder_generate_partition(
         partitions: *const RawPartitions,
         index: u32,
@@ -123,6 +133,8 @@ impl Status {
 pub(crate) trait Sink: Sync {
     fn diagnostic(&self, diagnostic: Diagnostic);
     fn progress(&self, done: u32, total: u32);
+    /// A part to be optimised further and generated, as bitcode, and its length in instructions.
+    fn part(&self, bitcode: &[u8], size: u64);
 }
 
 /// A callback must not unwind into C++; a panic there is a bug of ours, and ends the process as any other bug does.
@@ -161,12 +173,21 @@ extern "C" fn on_progress<S: Sink>(context: *mut c_void, done: u32, total: u32) 
     guard(|| sink.progress(done, total));
 }
 
+extern "C" fn on_part<S: Sink>(context: *mut c_void, bitcode: Bytes, size: u64) {
+    // SAFETY: C++ lends the bytes for this call.
+    let bitcode = unsafe { bitcode.get() };
+    // SAFETY: as in `on_diagnostic`.
+    let sink = unsafe { &*context.cast::<S>() };
+    guard(|| sink.part(bitcode, size));
+}
+
 impl RawSink {
     fn of<S: Sink>(sink: &S) -> Self {
         RawSink {
             context: std::ptr::from_ref(sink).cast_mut().cast(),
             diagnostic: on_diagnostic::<S>,
             progress: on_progress::<S>,
+            part: on_part::<S>,
         }
     }
 }
@@ -227,15 +248,23 @@ impl<'a, S: Sink> Module<'a, S> {
         Status::of(unsafe { larder_prepare(self.raw.as_ptr()) })
     }
 
-    /// After [`prepare`](Self::prepare).
-    pub(crate) fn optimise(&mut self, first_half: bool) -> Status {
+    /// The whole pipeline; with a `part_size`, its first half, during which the sink may be given parts. After
+    /// [`prepare`](Self::prepare).
+    pub(crate) fn optimise(&mut self, part_size: Option<NonZeroU64>) -> Status {
+        let part_size = part_size.map_or(0, NonZeroU64::get);
         // SAFETY: the module is live, not shared, and has its target.
-        Status::of(unsafe { larder_optimise(self.raw.as_ptr(), first_half) })
+        Status::of(unsafe { larder_optimise(self.raw.as_ptr(), part_size) })
     }
 
     pub(crate) fn instruction_count(&self) -> u64 {
         // SAFETY: the module is live.
         unsafe { larder_instruction_count(self.raw.as_ptr()) }
+    }
+
+    /// Instructions that weren't handed out.
+    pub(crate) fn size_left(&self) -> u64 {
+        // SAFETY: the module is live.
+        unsafe { larder_size_left(self.raw.as_ptr()) }
     }
 
     pub(crate) fn can_split(&self) -> bool {
@@ -306,7 +335,10 @@ pub(crate) struct Partitions {
     raw: NonNull<RawPartitions>,
 }
 
-// SAFETY: C++ only reads it.
+// SAFETY: C++ only reads it, and no thread's storage is part of it.
+unsafe impl Send for Partitions {}
+
+// SAFETY: as above.
 unsafe impl Sync for Partitions {}
 
 impl Partitions {
@@ -347,6 +379,23 @@ impl Drop for Partitions {
         // SAFETY: nobody else has the pointer.
         unsafe { larder_partitions_free(self.raw.as_ptr()) }
     }
+}
+
+/// The object of a part that went to the sink.
+pub(crate) fn generate_part<S: Sink>(bitcode: &[u8], settings: &Settings, sink: &S) -> Result<Vec<u8>, Status> {
+    let settings = settings.raw();
+    let mut object = Vec::new();
+    // SAFETY: all of it outlives the call.
+    let status = unsafe {
+        larder_generate_part(
+            Bytes::of(bitcode),
+            &raw const settings,
+            RawSink::of(sink),
+            (&raw mut object).cast(),
+            append,
+        )
+    };
+    object_or(Status::of(status), object)
 }
 
 /// "22.1.8".

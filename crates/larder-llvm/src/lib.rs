@@ -10,6 +10,7 @@
 mod compile;
 mod error;
 mod ffi;
+mod queue;
 mod toolchain;
 
 pub use compile::{Compiled, Events, compile};

@@ -12,7 +12,7 @@
 //!
 //! Not done: time limits, which are the client's to enforce.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -24,6 +24,7 @@ use larder_format::wire::{
     WireError, WorkerVersion,
 };
 use larder_llvm::{CompileError, Events, Toolchain, compile, start};
+use mimalloc::MiMalloc;
 use rustix::process::{Resource, Rlimit, Signal};
 
 const HELP: &str = "\
@@ -194,7 +195,8 @@ fn on_memory_exhausted() -> ! {
     end(3)
 }
 
-/// The system's allocator, except that its end is told to the client as LLVM's is.
+/// mimalloc, except that its end is told to the client as LLVM's is. It also takes the place of `malloc` for libLLVM, whose work
+/// is to a good part allocation.
 struct Reporting;
 
 #[global_allocator]
@@ -207,25 +209,25 @@ fn reported(pointer: *mut u8) -> *mut u8 {
     pointer
 }
 
-// SAFETY: everything is the system allocator's, and null is never returned.
+// SAFETY: everything is mimalloc's, and null is never returned.
 unsafe impl GlobalAlloc for Reporting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promises are those that the system allocator asks for.
-        reported(unsafe { System.alloc(layout) })
+        // SAFETY: the caller's promises are those that mimalloc asks for.
+        reported(unsafe { MiMalloc.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
-        reported(unsafe { System.alloc_zeroed(layout) })
+        reported(unsafe { MiMalloc.alloc_zeroed(layout) })
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as above.
-        reported(unsafe { System.realloc(pointer, layout, new_size) })
+        reported(unsafe { MiMalloc.realloc(pointer, layout, new_size) })
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { MiMalloc.dealloc(pointer, layout) }
     }
 }
