@@ -6,7 +6,9 @@ use crate::report;
 use anyhow::{Context, bail};
 use larder::{Exports, Module};
 use std::ffi::c_int;
+use std::fs::Permissions;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Compiles the module and writes the image, whole or not at all.
@@ -36,7 +38,9 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let Some(name) = path.file_name() else { bail!("{} is no name for a file", path.display()) };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let context = || format!("cannot write {}", path.display());
-    let mut file = tempfile::Builder::new().prefix(name).tempfile_in(dir).with_context(context)?;
+    // As any compiler's output; the user's mask takes away what it should.
+    let mode = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().prefix(name).permissions(mode).tempfile_in(dir).with_context(context)?;
     file.write_all(bytes).with_context(context)?;
     file.persist(path).with_context(context)?;
     Ok(())

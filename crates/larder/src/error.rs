@@ -59,8 +59,8 @@ pub enum Error {
         /// LLVM's names of the features.
         missing: Vec<String>,
     },
-    /// The file is an image that can't be used here, and it holds no module to be rebuilt from.
-    #[error("{}: {reason}; it was saved without its module, so it can't be compiled again", path.display())]
+    /// The file is an image that can't be used here, and no module can be taken from it: it was left out, or is damaged like the rest.
+    #[error("{}: {reason}; no module can be taken from it, so build it again from its source", path.display())]
     ForeignImage {
         /// The file.
         path: PathBuf,

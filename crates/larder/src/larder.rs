@@ -220,6 +220,10 @@ fn saved_module(path: &Path, reason: &MissReason) -> Option<Vec<u8>> {
     crate::inspect::source(&bytes)
 }
 
+/// What the store remembers in place of a module's digest for a saved image whose bytes were verified. No module has it, as far as BLAKE3
+/// can be trusted.
+const GOOD_IMAGE: [u8; 32] = *b"this file is an image, and whole";
+
 /// What is known of a module before it is read.
 struct Known {
     key: Key,
@@ -251,13 +255,14 @@ impl Start<'_> {
                 None
             }
         };
-        if lease.as_ref().is_some_and(|(_, waited)| *waited) {
+        if lease.is_some() {
+            // Another process may have published it since we looked.
             if let Ok((mapped, path)) = self.look_up(&known.key) {
                 return Ok(self.finish(mapped, Outcome::Hit, Some(known.key), path));
             }
         }
         let image = self.compile(module, &known, progress)?;
-        let (mapped, path) = self.keep(lease.map(|(lease, _)| lease), &image, &known.key)?;
+        let (mapped, path) = self.keep(lease, &image, &known.key)?;
         Ok(self.finish(mapped, Outcome::Miss(reason), Some(known.key), path))
     }
 
@@ -328,28 +333,18 @@ impl Start<'_> {
         }
     }
 
-    /// The right to make the entry, and whether another process held it before.
-    fn lease<'s>(
-        &mut self,
-        store: &'s Store,
-        key: &Key,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Option<(Lease<'s>, bool)> {
-        let mut waited = false;
+    /// The right to make the entry: waits while another process makes it.
+    fn lease<'s>(&mut self, store: &'s Store, key: &Key, progress: &mut dyn FnMut(Progress<'_>)) -> Option<Lease<'s>> {
         let lease = self.phases.time("lease", || {
-            store.lease_while(key, |waiting: Waiting| {
-                waited = true;
-                progress(Progress::Waiting { holder: waiting.holder, waited: waiting.waited });
+            store.lease_while(key, |Waiting { holder, waited }| {
+                progress(Progress::Waiting { holder, waited });
                 true
             })
         });
-        match lease {
-            Ok(lease) => lease.map(|lease| (lease, waited)),
-            Err(error) => {
-                self.warnings.push(format!("{}; what is compiled is not kept", chain(&error)));
-                None
-            }
-        }
+        lease.unwrap_or_else(|error| {
+            self.warnings.push(format!("{}; what is compiled is not kept", chain(&error)));
+            None
+        })
     }
 
     fn compile(
@@ -406,13 +401,33 @@ impl Start<'_> {
         }
     }
 
+    /// Maps an image by its name. Its bytes are verified once for each state of the file, which the store remembers.
+    ///
     /// # Safety
     /// Nobody writes to the file while it is loaded.
     unsafe fn saved_image(&mut self, path: &Path) -> Result<Mapped, LoadError> {
-        // SAFETY: the caller's promise.
-        let file = unsafe { ImageFile::open(path) }?;
-        let expectations = Expectations { features: &self.larder.host, key: None, integrity: Integrity::Verify };
-        self.phases.time("map", || Mapped::map(&file, &expectations))
+        let store = self.larder.store().ok();
+        let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
+        let file = File::open(path).map_err(os("open"))?;
+        let metadata = file.metadata().map_err(os("read the length of"))?;
+        if !metadata.is_file() {
+            return Err(LoadError::NotAFile { path: path.to_owned() });
+        }
+        let recalled = store.and_then(|store| store.recall(&FileIdentity::of(&file).ok()?).ok().flatten());
+        let (integrity, observed) = match recalled {
+            Some(GOOD_IMAGE) => (Integrity::AlreadyVerified, None),
+            _ => (Integrity::Verify, Observed::settle(&file).ok()),
+        };
+        let expectations = Expectations { features: &self.larder.host, key: None, integrity };
+        let descriptor = file.try_clone().map_err(os("open"))?.into();
+        // SAFETY: the caller's promise; it is a regular file of that length.
+        let image = unsafe { ImageFile::new(descriptor, metadata.len(), path.to_owned()) };
+        let mapped = self.phases.time("map", || Mapped::map(&image, &expectations))?;
+        if let (Some(store), Some(observed)) = (store, observed) {
+            // What is not remembered is verified again.
+            let _ = store.remember(&file, &observed, &GOOD_IMAGE);
+        }
+        Ok(mapped)
     }
 }
 
@@ -427,7 +442,7 @@ fn in_memory(image: &[u8]) -> std::io::Result<File> {
 fn file_digest(path: &Path, store: Option<&Store>) -> std::io::Result<Option<[u8; 32]>> {
     if let Some(store) = store {
         if let Ok(Some(digest)) = store.recall(&FileIdentity::at(path)?) {
-            return Ok(Some(digest));
+            return Ok((digest != GOOD_IMAGE).then_some(digest));
         }
     }
     let mut file = File::open(path)?;
