@@ -285,7 +285,7 @@ impl StoreArgs {
         settings.host = pretended_host()?;
         if let Some(limits) = limits {
             settings.limits.timeout = limits.timeout.map(Duration::from_secs);
-            settings.limits.memory_max = limits.memory.map(|mib| mib << 20);
+            settings.limits.memory_max = limits.memory.map(|mib| mib.saturating_mul(1 << 20));
             settings.thread_count = limits.threads;
         }
         settings.save_temps = save_temps.map(Path::to_path_buf);
@@ -302,9 +302,11 @@ fn pretended_host() -> anyhow::Result<Option<CpuFeatures>> {
     Ok(Some(CpuFeatures::from_names(beyond.chain(x86_64::BASELINE.iter().copied()))?))
 }
 
-/// Prints completions to standard output.
-pub(crate) fn print_completions(shell: clap_complete::Shell) {
-    clap_complete::generate(shell, &mut Args::command(), "larder", &mut std::io::stdout());
+/// Completions for a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "larder", &mut script);
+    script
 }
 
 #[cfg(test)]

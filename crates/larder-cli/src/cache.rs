@@ -6,21 +6,21 @@ use anyhow::{Context, anyhow};
 use larder::store::{Outcome, Store};
 use serde::Serialize;
 use std::ffi::c_int;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Does what was asked of the store.
-pub(crate) fn cache(args: &StoreArgs, cache: &CacheArgs) -> anyhow::Result<c_int> {
+pub(crate) fn cache(args: &StoreArgs, cache: &CacheArgs, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let larder = args.open(None, None)?;
     let store = larder.store().map_err(|why| anyhow!("{why}"))?;
     match &cache.command {
-        CacheCommand::List { json } => list(store, *json),
-        CacheCommand::Stats { json } => stats(store, *json),
-        CacheCommand::Gc { size } => gc(store, *size),
-        CacheCommand::Clear => clear(store),
-        CacheCommand::Verify { remove } => verify_entries(store, *remove),
+        CacheCommand::List { json } => list(store, *json, out),
+        CacheCommand::Stats { json } => stats(store, *json, out),
+        CacheCommand::Gc { size } => gc(store, *size, out),
+        CacheCommand::Clear => clear(store, out),
+        CacheCommand::Verify { remove } => verify_entries(store, *remove, out),
         CacheCommand::Path => {
-            println!("{}", store.dir().display());
+            writeln!(out, "{}", store.dir().display())?;
             Ok(0)
         }
     }
@@ -34,7 +34,7 @@ struct Entry {
     is_verified: bool,
 }
 
-fn list(store: &Store, json: bool) -> anyhow::Result<c_int> {
+fn list(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let entries: Vec<_> = store
         .list()?
         .into_iter()
@@ -46,12 +46,12 @@ fn list(store: &Store, json: bool) -> anyhow::Result<c_int> {
         })
         .collect();
     if json {
-        println!("{}", serde_json::to_string_pretty(&entries)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&entries)?)?;
         return Ok(0);
     }
     let now = seconds(SystemTime::now());
     for entry in &entries {
-        println!("{}  {:>10}  used {} ago", entry.key, size(entry.len), age(now.saturating_sub(entry.used_at)));
+        writeln!(out, "{}  {:>10}  used {} ago", entry.key, size(entry.len), age(now.saturating_sub(entry.used_at)))?;
     }
     Ok(0)
 }
@@ -67,7 +67,7 @@ struct StoreStats {
     note_count: u64,
 }
 
-fn stats(store: &Store, json: bool) -> anyhow::Result<c_int> {
+fn stats(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let stats = store.stats()?;
     let stats = StoreStats {
         dir: stats.dir.display().to_string(),
@@ -79,32 +79,32 @@ fn stats(store: &Store, json: bool) -> anyhow::Result<c_int> {
         note_count: stats.note_count,
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&stats)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&stats)?)?;
         return Ok(0);
     }
-    println!("directory   {}", stats.dir);
-    println!("entries     {} ({} verified)", stats.entry_count, stats.verified_count);
-    println!("size        {}", size(stats.entries_len));
-    println!("limit       {}", stats.size_max.map_or_else(|| "none".to_owned(), size));
-    println!("inputs      {} whose digest is remembered", stats.input_count);
+    writeln!(out, "directory   {}", stats.dir)?;
+    writeln!(out, "entries     {} ({} verified)", stats.entry_count, stats.verified_count)?;
+    writeln!(out, "size        {}", size(stats.entries_len))?;
+    writeln!(out, "limit       {}", stats.size_max.map_or_else(|| "none".to_owned(), size))?;
+    writeln!(out, "inputs      {} whose digest is remembered", stats.input_count)?;
     Ok(0)
 }
 
-fn gc(store: &Store, mib: Option<u64>) -> anyhow::Result<c_int> {
-    let limit = mib.map(|mib| mib << 20).or(store.stats()?.size_max).unwrap_or(u64::MAX);
+fn gc(store: &Store, mib: Option<u64>, out: &mut dyn Write) -> anyhow::Result<c_int> {
+    let limit = mib.map(|mib| mib.saturating_mul(1 << 20)).or(store.stats()?.size_max).unwrap_or(u64::MAX);
     let collected = store.gc(limit)?;
-    println!("removed {} entries ({})", collected.evicted_count, size(collected.evicted_len));
-    println!("kept    {} entries ({})", collected.kept_count, size(collected.kept_len));
+    writeln!(out, "removed {} entries ({})", collected.evicted_count, size(collected.evicted_len))?;
+    writeln!(out, "kept    {} entries ({})", collected.kept_count, size(collected.kept_len))?;
     Ok(0)
 }
 
-fn clear(store: &Store) -> anyhow::Result<c_int> {
+fn clear(store: &Store, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let cleared = store.clear()?;
-    println!("removed {} entries ({})", cleared.entry_count, size(cleared.entries_len));
+    writeln!(out, "removed {} entries ({})", cleared.entry_count, size(cleared.entries_len))?;
     Ok(0)
 }
 
-fn verify_entries(store: &Store, remove: bool) -> anyhow::Result<c_int> {
+fn verify_entries(store: &Store, remove: bool, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let verified = store.verify(remove, |entry| -> anyhow::Result<()> {
         let mut bytes = Vec::new();
         entry.file().read_to_end(&mut bytes)?;
@@ -114,10 +114,10 @@ fn verify_entries(store: &Store, remove: bool) -> anyhow::Result<c_int> {
     let mut code = 0;
     for entry in verified {
         match entry.outcome {
-            Outcome::Good => println!("{}: good", entry.key),
+            Outcome::Good => writeln!(out, "{}: good", entry.key)?,
             other => {
                 code = 1;
-                println!("{}: {}", entry.key, bad(&other));
+                writeln!(out, "{}: {}", entry.key, bad(&other))?;
             }
         }
     }

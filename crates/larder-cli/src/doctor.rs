@@ -6,7 +6,7 @@ use larder::format::cpu::x86_64;
 use larder::worker::Worker;
 use serde::Serialize;
 use std::ffi::c_int;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 #[derive(Serialize)]
 struct Finding {
@@ -17,18 +17,20 @@ struct Finding {
 }
 
 /// Prints what was found; 1 if something is missing.
-pub(crate) fn doctor(store: &StoreArgs, args: &DoctorArgs) -> anyhow::Result<c_int> {
+pub(crate) fn doctor(store: &StoreArgs, args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let larder = store.open(None, None)?;
     let findings = [worker(&larder), toolchain(&larder), store_state(&larder), cpu(&larder), unwinder()];
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?;
     } else {
-        findings.iter().for_each(print);
+        for finding in &findings {
+            print(finding, out)?;
+        }
     }
     Ok(c_int::from(findings.iter().any(|finding| !finding.good)))
 }
 
-fn print(finding: &Finding) {
+fn print(finding: &Finding, out: &mut dyn Write) -> std::io::Result<()> {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mark = match (finding.good, colour) {
         (true, true) => "\x1b[32mok\x1b[0m     ",
@@ -36,10 +38,11 @@ fn print(finding: &Finding) {
         (true, false) => "ok     ",
         (false, false) => "missing",
     };
-    println!("{mark} {:<10} {}", finding.what, finding.found);
+    writeln!(out, "{mark} {:<10} {}", finding.what, finding.found)?;
     if let Some(advice) = &finding.advice {
-        println!("{:>7} {:<10} {advice}", "", "");
+        writeln!(out, "{:>7} {:<10} {advice}", "", "")?;
     }
+    Ok(())
 }
 
 fn worker(larder: &Larder) -> Finding {

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use larder::format::image::{Image, Text, export_flags, import_flags};
 use serde::Serialize;
 use std::ffi::c_int;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,7 +14,7 @@ use std::process::Command;
 const SHOWN: usize = 20;
 
 /// Prints the description.
-pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<c_int> {
+pub(crate) fn inspect(args: &InspectArgs, out: &mut dyn Write) -> anyhow::Result<c_int> {
     if args.disassemble {
         return disassemble(&args.file);
     }
@@ -21,9 +22,9 @@ pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<c_int> {
     let image = larder::inspect::image(&bytes).with_context(|| args.file.display().to_string())?;
     let description = describe(&image);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&description)?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&description)?)?;
     } else {
-        print(&description, if args.all { usize::MAX } else { SHOWN });
+        print(&description, if args.all { usize::MAX } else { SHOWN }, out)?;
     }
     Ok(0)
 }
@@ -168,44 +169,46 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn print(image: &Description, shown: usize) {
+fn print(image: &Description, shown: usize, out: &mut dyn Write) -> std::io::Result<()> {
     let sizes = &image.sizes;
-    println!("format      {} (ABI {})", image.format_version, image.abi_version);
-    println!("target      {}", image.triple);
-    println!("producer    {}", image.producer);
-    println!("key         {}", image.key);
-    println!(
+    writeln!(out, "format      {} (ABI {})", image.format_version, image.abi_version)?;
+    writeln!(out, "target      {}", image.triple)?;
+    writeln!(out, "producer    {}", image.producer)?;
+    writeln!(out, "key         {}", image.key)?;
+    writeln!(
+        out,
         "module      {} ({}, {} in the image)",
         image.module_digest,
         size(sizes.module),
         size(sizes.module_packed)
-    );
-    println!("content     {}", image.content_digest);
-    println!("needs CPU   {}", image.features.join(" "));
-    println!("file        {}", size(sizes.file));
-    println!(
+    )?;
+    writeln!(out, "content     {}", image.content_digest)?;
+    writeln!(out, "needs CPU   {}", image.features.join(" "))?;
+    writeln!(out, "file        {}", size(sizes.file))?;
+    writeln!(
+        out,
         "memory      {} (R {}, RX {}, RW {}, bss {})",
         size(sizes.memory),
         size(sizes.r),
         size(sizes.rx),
         size(sizes.rw),
         size(sizes.bss)
-    );
-    println!("relocations {} words packed, {} fix-ups", sizes.relocations, sizes.fixups);
-    println!("start, end  {} initialisers, {} finalisers", sizes.initialisers, sizes.finalisers);
+    )?;
+    writeln!(out, "relocations {} words packed, {} fix-ups", sizes.relocations, sizes.fixups)?;
+    writeln!(out, "start, end  {} initialisers, {} finalisers", sizes.initialisers, sizes.finalisers)?;
     if sizes.tls > 0 {
-        println!("TLS         {} for each thread", size(sizes.tls));
+        writeln!(out, "TLS         {} for each thread", size(sizes.tls))?;
     }
-    table("imports", &image.imports, shown, |import| {
+    table(out, "imports", &image.imports, shown, |import| {
         let kind = if import.function { "function" } else { "data" };
         format!("{kind:<9} {}{}", import.name, if import.weak { " (weak)" } else { "" })
-    });
-    table("exports", &image.exports, shown, |export| {
+    })?;
+    table(out, "exports", &image.exports, shown, |export| {
         format!("{:<9} {:#010x} {:>8} {}", export.kind, export.offset, export.len, export.name)
-    });
-    table("units", &image.units, shown, |unit| {
+    })?;
+    table(out, "units", &image.units, shown, |unit| {
         format!("{:#010x} {:>8} {}{}", unit.offset, unit.len, unit.name, uses(&unit.imports))
-    });
+    })
 }
 
 fn uses(imports: &[String]) -> String {
@@ -216,12 +219,21 @@ fn uses(imports: &[String]) -> String {
     }
 }
 
-fn table<T>(title: &str, rows: &[T], shown: usize, line: impl Fn(&T) -> String) {
-    println!("{title:<11} {}", rows.len());
-    rows.iter().take(shown).for_each(|row| println!("  {}", line(row)));
-    if rows.len() > shown {
-        println!("  … and {} more (--all)", rows.len() - shown);
+fn table<T>(
+    out: &mut dyn Write,
+    title: &str,
+    rows: &[T],
+    shown: usize,
+    line: impl Fn(&T) -> String,
+) -> std::io::Result<()> {
+    writeln!(out, "{title:<11} {}", rows.len())?;
+    for row in rows.iter().take(shown) {
+        writeln!(out, "  {}", line(row))?;
     }
+    if rows.len() > shown {
+        writeln!(out, "  … and {} more (--all)", rows.len() - shown)?;
+    }
+    Ok(())
 }
 
 /// An image is an ELF file: the disassemblers that people know read it.

@@ -9,10 +9,12 @@
 
 #![cfg_attr(not(test), no_main)]
 #![deny(unsafe_code)]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+#![expect(clippy::print_stderr, reason = "this is the command line")]
 
+use anyhow::Context;
 use args::{Args, Command};
 use std::ffi::{c_char, c_int};
+use std::io::Write;
 
 mod args;
 mod build;
@@ -34,30 +36,42 @@ const EXIT_LARDER: c_int = 125;
 )]
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
+    // A bug of ours is a message (std has printed it by then) and an exit code; a panic may not pass through C.
+    std::panic::catch_unwind(command).unwrap_or(EXIT_LARDER)
+}
+
+fn command() -> c_int {
     // The arguments are those that the C library has handed to std as well.
     match Args::of_process() {
         Ok(args) => finish(dispatch(args)),
         Err(error) => {
-            let _ = error.print();
-            if error.use_stderr() { EXIT_LARDER } else { 0 }
+            let printed = error.print();
+            if error.use_stderr() || printed.is_err() { EXIT_LARDER } else { 0 }
         }
     }
 }
 
 fn dispatch(args: Args) -> anyhow::Result<c_int> {
     let store = args.store;
-    match args.command {
-        Command::Run(run) => run::run(&store, &run),
-        Command::Build(build) => build::build(&store, &build),
-        Command::Inspect(inspect) => inspect::inspect(&inspect),
-        Command::Verify(verify) => verify::verify(&verify),
-        Command::Cache(cache) => cache::cache(&store, &cache),
-        Command::Doctor(doctor) => doctor::doctor(&store, &doctor),
-        Command::Completions { shell } => {
-            args::print_completions(shell);
-            Ok(0)
-        }
+    // The program that runs has standard output for itself.
+    if let Command::Run(run) = &args.command {
+        return run::run(&store, run);
     }
+    let mut out = Vec::new();
+    let code = match args.command {
+        Command::Run(_) => 0,
+        Command::Build(build) => build::build(&store, &build)?,
+        Command::Inspect(inspect) => inspect::inspect(&inspect, &mut out)?,
+        Command::Verify(verify) => verify::verify(&verify, &mut out)?,
+        Command::Cache(cache) => cache::cache(&store, &cache, &mut out)?,
+        Command::Doctor(doctor) => doctor::doctor(&store, &doctor, &mut out)?,
+        Command::Completions { shell } => {
+            out = args::completions(shell);
+            0
+        }
+    };
+    std::io::stdout().lock().write_all(&out).context("cannot write to standard output")?;
+    Ok(code)
 }
 
 fn finish(result: anyhow::Result<c_int>) -> c_int {

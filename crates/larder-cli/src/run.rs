@@ -11,6 +11,9 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// What messages call standard input.
+const STDIN: &str = "<stdin>";
+
 /// Finds or compiles the program's code and runs it. Its exit code is returned after its exit handlers are registered.
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
@@ -39,7 +42,11 @@ fn prepare(larder: &Larder, args: &RunArgs) -> anyhow::Result<Prepared> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-        return Ok(larder.prepare(Module::bytes("<stdin>", bytes), &options, &mut progress)?);
+        let image = larder.prepare(Module::bytes(STDIN, &bytes[..]), &options, &mut progress);
+        return match image {
+            Err(Error::Elf { .. }) => Ok(larder.prepare_image_bytes(STDIN, &bytes, &options, &mut progress)?),
+            other => Ok(other?),
+        };
     }
     match larder.prepare(Module::file(file), &options, &mut progress) {
         Err(Error::Elf { path }) => Ok(image(larder, &path, &options, &mut progress)?),

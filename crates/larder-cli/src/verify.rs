@@ -4,17 +4,18 @@ use crate::args::VerifyArgs;
 use anyhow::Context;
 use larder::format::image::{Image, ImageError, verify_digest};
 use std::ffi::c_int;
+use std::io::Write;
 use std::path::Path;
 
 /// Prints a line for each file; 1 if one of them is bad.
-pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<c_int> {
+pub(crate) fn verify(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let mut bad = 0;
     for path in &args.files {
         match check(path)? {
-            Ok(()) => println!("{}: good", path.display()),
+            Ok(()) => writeln!(out, "{}: good", path.display())?,
             Err(error) => {
                 bad = 1;
-                println!("{}: {error}", path.display());
+                writeln!(out, "{}: {error}", path.display())?;
             }
         }
     }

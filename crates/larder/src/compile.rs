@@ -111,7 +111,7 @@ fn link(
     };
     larder_link::link(&objects, &options)
         .map(|linked| linked.bytes)
-        .map_err(|source| Error::Link { module: what.name.to_owned(), source })
+        .map_err(|source| Error::Link { module: what.name.to_owned(), source: Box::new(source) })
 }
 
 /// Keeps what was made on the way, for people who want to look at it.

@@ -40,7 +40,7 @@ pub enum Error {
         /// The module.
         module: String,
         /// What is in the way.
-        source: LinkError,
+        source: Box<LinkError>,
     },
     /// The image did not become code: as a rule because names are unresolved.
     #[error(transparent)]

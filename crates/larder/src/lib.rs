@@ -48,7 +48,9 @@ mod options;
 mod outcome;
 mod phases;
 mod prepared;
+mod saved;
 mod session;
+mod start;
 mod toolchain;
 pub mod worker;
 

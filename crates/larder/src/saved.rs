@@ -1,0 +1,130 @@
+//! Saved images: files that `larder build` made, loaded by their names.
+//!
+//! Such a file lies where its user put it, so nothing is known of it that it does not show itself. Its bytes are verified once for each
+//! state of the file; the store remembers that as it remembers the digests of modules. An image that can't be used here (made
+//! for another CPU, another version) is rebuilt from the module that it carries.
+
+use crate::error::Error;
+use crate::larder::{Larder, Progress};
+use crate::module::Module;
+use crate::options::CompileOptions;
+use crate::outcome::{MissReason, Outcome};
+use crate::prepared::Prepared;
+use crate::start::{Start, in_memory};
+use larder_format::image::verify_digest;
+use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
+use larder_store::{FileIdentity, Observed};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+/// What the store remembers in place of a module's digest for a saved image whose bytes were verified. No module has it, as far as BLAKE3
+/// can be trusted.
+pub(crate) const GOOD_IMAGE: [u8; 32] = *b"this file is an image, and whole";
+
+/// Whether the bytes are an ELF file's, as an image's are and no module's.
+pub(crate) fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF")
+}
+
+impl Larder {
+    /// Maps a saved image. One that can't be used here is rebuilt from the module that it holds.
+    ///
+    /// # Safety
+    /// Nobody may write to the file while the image is loaded.
+    ///
+    /// # Errors
+    /// As [`Larder::prepare`]; [`Error::ForeignImage`] if it can't be used and no module can be taken from it.
+    pub unsafe fn prepare_image(
+        &self,
+        path: &Path,
+        options: &CompileOptions,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared, Error> {
+        let file = File::open(path).map_err(|source| Error::Module { path: path.to_owned(), source })?;
+        // SAFETY: the caller's promise.
+        unsafe { self.prepare_open_image(file, path, options, progress) }
+    }
+
+    /// The same for an image in memory, such as one that came through a pipe. `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`Larder::prepare_image`].
+    pub fn prepare_image_bytes(
+        &self,
+        name: &str,
+        image: &[u8],
+        options: &CompileOptions,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared, Error> {
+        let path = Path::new(name);
+        let file = in_memory(image).map_err(|source| Error::Write { path: path.to_owned(), source })?;
+        // SAFETY: nobody else has this file.
+        unsafe { self.prepare_open_image(file, path, options, progress) }
+    }
+
+    /// # Safety
+    /// Nobody writes to the file while the image is loaded.
+    unsafe fn prepare_open_image(
+        &self,
+        file: File,
+        path: &Path,
+        options: &CompileOptions,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared, Error> {
+        let mut start = Start::new(self, options);
+        // SAFETY: the caller's promise.
+        let error = match unsafe { map(&mut start, &file, path) } {
+            Ok(mapped) => return Ok(start.finish(mapped, Outcome::Hit, None, path.to_owned())),
+            Err(error) => error,
+        };
+        let Some(reason) = MissReason::of_load(&error) else { return Err(error.into()) };
+        let Some(module) = module_in(&file, &reason) else {
+            return Err(Error::ForeignImage { path: path.to_owned(), reason });
+        };
+        let name = path.display().to_string();
+        let mut prepared = start.prepare(Module::bytes(&name, module), progress)?;
+        prepared.warnings.insert(0, format!("{name}: {reason}; using the module in it"));
+        Ok(prepared)
+    }
+}
+
+/// Maps the image in an open file.
+///
+/// # Safety
+/// Nobody writes to the file while it is loaded.
+unsafe fn map(start: &mut Start<'_>, file: &File, path: &Path) -> Result<Mapped, LoadError> {
+    let store = start.larder.store().ok();
+    let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
+    let metadata = file.metadata().map_err(os("read the length of"))?;
+    if !metadata.is_file() {
+        return Err(LoadError::NotAFile { path: path.to_owned() });
+    }
+    let recalled = store.and_then(|store| store.recall(&FileIdentity::of(file).ok()?).ok().flatten());
+    let (integrity, observed) = match recalled {
+        Some(GOOD_IMAGE) => (Integrity::AlreadyVerified, None),
+        _ => (Integrity::Verify, Observed::settle(file).ok()),
+    };
+    let expectations = Expectations { features: &start.larder.host, key: None, integrity };
+    let descriptor = file.try_clone().map_err(os("open"))?.into();
+    // SAFETY: the caller's promise; it is a regular file of that length.
+    let image = unsafe { ImageFile::new(descriptor, metadata.len(), path.to_owned()) };
+    let mapped = start.phases.time("map", || Mapped::map(&image, &expectations))?;
+    if let (Some(store), Some(observed)) = (store, observed) {
+        // What is not remembered is verified again.
+        let _ = store.remember(file, &observed, &GOOD_IMAGE);
+    }
+    Ok(mapped)
+}
+
+/// The module inside an image that can't be used, if the image's own bytes can be trusted.
+fn module_in(mut file: &File, reason: &MissReason) -> Option<Vec<u8>> {
+    if matches!(reason, MissReason::Damaged { .. } | MissReason::Unreadable { .. }) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.rewind().ok()?;
+    file.read_to_end(&mut bytes).ok()?;
+    verify_digest(&bytes).ok()?;
+    crate::inspect::source(&bytes)
+}
