@@ -241,10 +241,9 @@ enum Contents {
 
 /// Looks at a file, unless the store remembers what it holds in its present state.
 fn file_digest(path: &Path, store: Option<&Store>) -> std::io::Result<Contents> {
-    if let Some(store) = store {
-        if let Ok(Some(digest)) = store.recall(&FileIdentity::at(path)?) {
-            return Ok(if digest == GOOD_IMAGE { Contents::Elf } else { Contents::Module(digest) });
-        }
+    let identity = FileIdentity::at(path)?;
+    if let Some(digest) = store.and_then(|store| store.recall(&identity).ok().flatten()) {
+        return Ok(if digest == GOOD_IMAGE { Contents::Elf } else { Contents::Module(digest) });
     }
     let mut file = File::open(path)?;
     let is_file = file.metadata()?.is_file();
