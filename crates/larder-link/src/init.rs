@@ -132,3 +132,26 @@ fn words(
     };
     section.relocs().map(function).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_follow_priorities() {
+        let table = [
+            (&b"0"[..], false, 1),
+            (b"101", false, 102),
+            (b"00101", false, 102),
+            (b"65535", false, 65536),
+            (b"65535", true, 1),
+            (b"65434", true, 102),
+            (b"65536", false, LAST),
+            (b"x", false, LAST),
+            (b"", true, LAST),
+        ];
+        for (digits, backwards, expected) in table {
+            assert_eq!(rank(digits, backwards), expected, "{}", text(digits));
+        }
+    }
+}

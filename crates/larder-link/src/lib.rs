@@ -21,6 +21,7 @@ mod layout;
 mod live;
 mod made;
 mod merge;
+mod parallel;
 mod relocate;
 mod resolve;
 mod scan;
@@ -166,7 +167,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
 
     // Read the lists of initialisers, find the functions, and with them the size of the index.
     let lists = init::collect_initialisers(&inputs, &symbols, &live)?;
-    let units = units::collect_units(&inputs, &symbols, &live, &needs);
+    let units = units::collect_units(&inputs, &symbols, &live, &needs)?;
     let index = index::plan_index(&inputs, &live, &needs, &lists, &units, options)?;
     // Give everything its place.
     let sizes = layout::Sizes { unwind: &unwind_plan, index: &index, keep_debug: options.keep_debug };

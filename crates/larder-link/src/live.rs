@@ -58,6 +58,8 @@ pub(crate) fn mark_live(
         live: vec![false; inputs.sections.len()],
         waiting: Vec::new(),
         describers: describers(inputs),
+        cies_done: vec![false; unwind.cies.len()],
+        groups_done: vec![false; inputs.groups.len()],
         named: None,
     };
     exports.iter().for_each(|&id| marker.mark_symbol(id));
@@ -91,14 +93,19 @@ fn choose_exports(
 fn is_offered(inputs: &Inputs<'_>, id: SymbolId) -> bool {
     let symbol = inputs.symbol(id);
     let visible = symbol.visibility != Visibility::Hidden && symbol.binding != Binding::Local;
-    visible && !symbol.name.is_empty() && matches!(symbol.place, Place::Section(_))
+    visible && !symbol.name.is_empty() && is_loaded(inputs, symbol.place)
+}
+
+fn is_loaded(inputs: &Inputs<'_>, place: Place) -> bool {
+    matches!(place, Place::Section(section) if inputs.section(section).role == Role::Loaded)
 }
 
 fn choose_export(inputs: &Inputs<'_>, symbols: &Symbols<'_>, name: &[u8]) -> Result<SymbolId, LinkError> {
     let refuse = |what| Err(LinkError::Export { symbol: text(name), what });
     let Some(id) = symbols.find(name) else { return refuse("no object defines it") };
     match inputs.symbol(id).place {
-        Place::Section(_) => Ok(id),
+        place if is_loaded(inputs, place) => Ok(id),
+        Place::Section(_) => refuse("it lies in a section that is not loaded"),
         Place::Undefined | Place::Null => refuse("no object defines it, though some need it"),
         _ => refuse("it is a number or the linker's own symbol, which has no place in the image"),
     }
@@ -122,6 +129,9 @@ struct Marker<'x, 'a> {
     live: Vec<bool>,
     waiting: Vec<SectionId>,
     describers: HashMap<SectionId, Vec<SectionId>>,
+    /// What has been followed already.
+    cies_done: Vec<bool>,
+    groups_done: Vec<bool>,
     /// Loaded sections by name, made when the first `__start_` symbol is met.
     named: Option<HashMap<&'a [u8], Vec<SectionId>>>,
 }
@@ -166,14 +176,18 @@ impl Marker<'_, '_> {
         let section = inputs.section(id);
         section.relocs().for_each(|reloc| self.mark_symbol(reloc.symbol));
         for fde in unwind.of_section(id) {
-            let cie = &unwind.cies[fde.cie.index()];
-            let records = fde.record.relocs(inputs).chain(cie.relocs(inputs));
-            records.for_each(|reloc| self.mark_symbol(reloc.symbol));
+            fde.record.relocs(inputs).for_each(|reloc| self.mark_symbol(reloc.symbol));
+            if !std::mem::replace(&mut self.cies_done[fde.cie.index()], true) {
+                let cie = &unwind.cies[fde.cie.index()];
+                cie.relocs(inputs).for_each(|reloc| self.mark_symbol(reloc.symbol));
+            }
         }
         if let Some(describers) = self.describers.remove(&id) {
             describers.into_iter().for_each(|describer| self.mark(describer));
         }
-        if let Some(group) = section.group {
+        if let Some(group) = section.group
+            && !std::mem::replace(&mut self.groups_done[group.index()], true)
+        {
             inputs.groups[group.index()].members.iter().for_each(|&member| self.mark(member));
         }
     }

@@ -3,6 +3,7 @@
 use crate::address::Addresses;
 use crate::error::LinkError;
 use crate::layout::{BUILD_ID_LEN, Made, Segment};
+use crate::parallel::map_in_order;
 use crate::x86_64::{self, TRAP};
 use larder_format::image::WORD;
 use std::num::NonZeroUsize;
@@ -47,16 +48,10 @@ const STEP_LEN: usize = 4 << 20;
 
 /// Names the image to debuggers by what is in it: a digest over the digests of its parts, all but this note's being written.
 pub(crate) fn write_build_id(addresses: &Addresses<'_, '_>, file: &mut [u8], threads: NonZeroUsize) {
-    let steps: Vec<&[u8]> = file.chunks(STEP_LEN).collect();
-    let share = steps.len().div_ceil(threads.get()).max(1);
     let mut hasher = blake3::Hasher::new();
-    std::thread::scope(|scope| {
-        let digests = |steps: &[&[u8]]| steps.iter().map(|step| blake3::hash(step)).collect::<Vec<_>>();
-        let handles: Vec<_> = steps.chunks(share).map(|steps| scope.spawn(move || digests(steps))).collect();
-        for digest in handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()) {
-            hasher.update(digest.as_bytes());
-        }
-    });
+    for digest in map_in_order(threads, file.chunks(STEP_LEN).collect(), blake3::hash) {
+        hasher.update(digest.as_bytes());
+    }
     let mut note = Vec::with_capacity(BUILD_ID_LEN as usize);
     // Elf64_Nhdr: lengths of name and content, NT_GNU_BUILD_ID.
     [4u32, 20, 3].iter().for_each(|word| note.extend_from_slice(&word.to_le_bytes()));

@@ -3,7 +3,7 @@
 //! A section of that kind is a list of pieces: strings with their terminators, or constants of one size. Pieces of all live sections that
 //! agree in element size and alignment go to one pool, where equal ones meet. An offset in the section then means an offset in the pool.
 //!
-//! Not done: strings that are the end of other strings share no bytes.
+//! Not done: strings that are the end of other strings share no bytes, and pieces that only dead code uses are kept with their section.
 
 use crate::error::{LinkError, text};
 use crate::input::{Inputs, Role, Section, SectionId, id, sh, stt};

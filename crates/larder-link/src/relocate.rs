@@ -8,6 +8,7 @@ use crate::error::LinkError;
 use crate::input::{Reloc, Section, SectionId};
 use crate::layout::{Content, Output, Segment};
 use crate::live::Live;
+use crate::parallel::map_in_order;
 use crate::resolve::{Definition, Symbols};
 use crate::scan;
 use crate::x86_64::{self, Action, TRAP, Width};
@@ -43,28 +44,23 @@ pub(crate) fn write_sections(
     threads: NonZeroUsize,
 ) -> Result<(), LinkError> {
     let jobs = jobs(relocator);
-    let runs = runs(&jobs, threads);
-    let mut results = Vec::new();
-    std::thread::scope(|scope| {
-        let (mut rest, mut at, mut handles) = (file, 0, Vec::new());
-        for run in runs {
-            let start = run.first().map_or(at, |job| job.offset);
-            let end = run.last().map_or(start, |job| job.end);
-            let (_, tail) = std::mem::take(&mut rest).split_at_mut((start - at) as usize);
-            let (part, tail) = tail.split_at_mut((end - start) as usize);
-            (rest, at) = (tail, end);
-            if threads.get() == 1 {
-                results.push(write_run(relocator, run, start, part));
-            } else {
-                handles.push(scope.spawn(move || write_run(relocator, run, start, part)));
-            }
-        }
-        results.extend(handles.into_iter().map(|handle| match handle.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }));
-    });
+    let parts = parts(runs(&jobs), file);
+    let results = map_in_order(threads, parts, |(run, start, part)| write_run(relocator, run, start, part));
     results.into_iter().collect()
+}
+
+/// The part of the file that each run of jobs writes, with its file offset.
+fn parts<'j, 'f>(runs: Vec<&'j [Job]>, file: &'f mut [u8]) -> Vec<(&'j [Job], u64, &'f mut [u8])> {
+    let (mut rest, mut at, mut parts) = (file, 0, Vec::new());
+    for run in runs {
+        let start = run.first().map_or(at, |job| job.offset);
+        let end = run.last().map_or(start, |job| job.end);
+        let (_, tail) = std::mem::take(&mut rest).split_at_mut((start - at) as usize);
+        let (part, tail) = tail.split_at_mut((end - start) as usize);
+        (rest, at) = (tail, end);
+        parts.push((run, start, part));
+    }
+    parts
 }
 
 fn jobs(relocator: &Relocator<'_, '_>) -> Vec<Job> {
@@ -81,18 +77,19 @@ fn jobs_of<'o>(output: &'o Output<'_>) -> impl Iterator<Item = Job> + 'o {
     })
 }
 
-/// Cuts the jobs, which are sorted by offset, into about as many runs as there are threads, with about the same number of bytes.
-fn runs(jobs: &[Job], threads: NonZeroUsize) -> Vec<&[Job]> {
-    let total: u64 = jobs.iter().map(|job| job.end - job.offset).sum();
-    let share = total / threads.get() as u64 + 1;
+/// Bytes that a thread takes at a time.
+const RUN_LEN: u64 = 1 << 20;
+
+/// Cuts the jobs, which are sorted by offset, into runs.
+fn runs(jobs: &[Job]) -> Vec<&[Job]> {
     let mut run_len = 0;
-    jobs.chunk_by(|job, _| {
+    let same_run = |job: &Job, _: &Job| {
         run_len += job.end - job.offset;
-        let more = run_len < share;
+        let more = run_len < RUN_LEN;
         run_len = if more { run_len } else { 0 };
         more
-    })
-    .collect()
+    };
+    jobs.chunk_by(same_run).collect()
 }
 
 fn write_run(relocator: &Relocator<'_, '_>, jobs: &[Job], start: u64, part: &mut [u8]) -> Result<(), LinkError> {

@@ -348,3 +348,23 @@ fn made_up<'a>(object: ObjectId, name: &'static [u8], kind: u32, flags: u64) -> 
         group: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_those_of_c() {
+        for (name, expected) in [
+            (&b"mylist"[..], true),
+            (b"_x1", true),
+            (b"", false),
+            (b".data", false),
+            (b"1x", false),
+            (b"a.b", false),
+            (b"a$", false),
+        ] {
+            assert_eq!(is_identifier(name), expected, "{}", text(name));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! A function is what a symbol of that type says: a start and a size. Of several names for one start, the image's users know the exported
 //! one best, then global names; ties go to the first in the alphabet.
 
+use crate::error::LinkError;
 use crate::input::{Binding, Inputs, Place, SectionId, SymbolId, sh, stt};
 use crate::live::Live;
 use crate::resolve::{Definition, Symbols};
@@ -41,7 +42,12 @@ enum Standing {
 }
 
 /// Finds the functions of all live code.
-pub(crate) fn collect_units(inputs: &Inputs<'_>, symbols: &Symbols<'_>, live: &Live, needs: &Needs) -> Units {
+pub(crate) fn collect_units(
+    inputs: &Inputs<'_>,
+    symbols: &Symbols<'_>,
+    live: &Live,
+    needs: &Needs,
+) -> Result<Units, LinkError> {
     let mut exported = vec![false; inputs.symbols.len()];
     live.exports.iter().for_each(|id| exported[id.index()] = true);
     let mut named: Vec<(Function, Standing)> = Vec::new();
@@ -58,8 +64,8 @@ pub(crate) fn collect_units(inputs: &Inputs<'_>, symbols: &Symbols<'_>, live: &L
     });
     named.dedup_by(|(b, _), (a, _)| (a.section, a.start) == (b.section, b.start));
     let mut units = Units { functions: named.into_iter().map(|(function, _)| function).collect(), imports: Vec::new() };
-    units.collect_imports(inputs, symbols, needs);
-    units
+    units.collect_imports(inputs, symbols, needs)?;
+    Ok(units)
 }
 
 fn function(inputs: &Inputs<'_>, live: &Live, id: SymbolId, exported: bool) -> Option<Function> {
@@ -83,8 +89,12 @@ fn standing(inputs: &Inputs<'_>, symbols: &Symbols<'_>, id: SymbolId, exported: 
     }
 }
 
+/// Functions overlap where assembly says so. Each then has all imports of its range, which must not multiply without end.
+const WORK_MAX: u64 = 1 << 28;
+
 impl Units {
-    fn collect_imports(&mut self, inputs: &Inputs<'_>, symbols: &Symbols<'_>, needs: &Needs) {
+    fn collect_imports(&mut self, inputs: &Inputs<'_>, symbols: &Symbols<'_>, needs: &Needs) -> Result<(), LinkError> {
+        let mut work = 0;
         let mut used = Vec::new();
         let import = |definition: Definition| match definition.section {
             SectionId::NULL => needs.import(definition.symbol),
@@ -93,6 +103,14 @@ impl Units {
         for function in &mut self.functions {
             let section = inputs.section(function.section);
             let range = section.reloc_range(function.start, function.start + u64::from(function.len));
+            work += range.len() as u64;
+            if work > WORK_MAX {
+                return Err(LinkError::TooLarge {
+                    what: "relocations in functions that overlap",
+                    len: work,
+                    max: WORK_MAX,
+                });
+            }
             used.clear();
             used.extend(section.relocs_in(range).filter_map(|reloc| import(symbols.definition(reloc.symbol))));
             used.sort_unstable();
@@ -101,5 +119,6 @@ impl Units {
             self.imports.extend_from_slice(&used);
             function.imports = first..self.imports.len() as u32;
         }
+        Ok(())
     }
 }

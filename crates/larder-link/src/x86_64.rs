@@ -264,7 +264,8 @@ const NOT_THREAD: &str = "an ordinary symbol is used like a thread-local variabl
 const ABSOLUTE: &str =
     "the distance to an absolute symbol depends on where the image is mapped: load its value instead";
 const MISSING: &str = "the symbol is hidden, so one of the objects must define it, and none does";
-const GONE: &str = "the symbol's section is not part of the image: another object's COMDAT group took its place";
+const GONE: &str =
+    "the symbol's section is not part of the image: it is not loaded, or another object's COMDAT group took its place";
 
 /// What is to be done for a relocation of that kind, or why nothing can be.
 pub(crate) fn action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
@@ -422,4 +423,87 @@ pub(crate) fn stub(stub: u64, slot: u64) -> Option<[u8; STUB_LEN as usize]> {
     let distance = i32::try_from((slot as i64).checked_sub(stub as i64)?.checked_sub(6)?).ok()?;
     let [a, b, c, d] = distance.to_le_bytes();
     Some([0xff, 0x25, a, b, c, d, 0x66, 0x90])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(bytes: &[u8], addend: i64) -> Site<'_> {
+        Site { ground: Ground::Code, bytes, offset: bytes.len() - 4, addend, relax: true }
+    }
+
+    #[test]
+    fn only_instructions_that_can_do_without_a_slot_are_rewritten() {
+        let table: &[(&[u8], i64, Option<Relaxation>)] = &[
+            (&[0xff, 0x15, 0, 0, 0, 0], -4, Some(Relaxation::Call)),
+            (&[0xff, 0x25, 0, 0, 0, 0], -4, Some(Relaxation::Jump)),
+            (&[0x8b, 0x05, 0, 0, 0, 0], -4, Some(Relaxation::Lea)),
+            (&[0x4c, 0x8b, 0x3d, 0, 0, 0, 0], -4, Some(Relaxation::Lea)),
+            // Another addend means another word than the slot.
+            (&[0x8b, 0x05, 0, 0, 0, 0], 4, None),
+            // push, add, and a register's own address form have no direct counterpart.
+            (&[0xff, 0x35, 0, 0, 0, 0], -4, None),
+            (&[0x48, 0x03, 0x05, 0, 0, 0, 0], -4, None),
+            (&[0x48, 0x8b, 0x80, 0, 0, 0, 0], -4, None),
+            (&[0x05, 0, 0, 0, 0], -4, None),
+        ];
+        for (bytes, addend, expected) in table {
+            assert_eq!(relaxation(&site(bytes, *addend)), *expected, "{bytes:x?} {addend}");
+            assert_eq!(relaxation(&Site { relax: false, ..site(bytes, *addend) }), None, "{bytes:x?} in a large image");
+            assert_eq!(relaxation(&Site { ground: Ground::Data, ..site(bytes, *addend) }), None, "{bytes:x?} in data");
+        }
+    }
+
+    #[test]
+    fn rewritten_instructions_reach_what_the_slot_held() {
+        let table: &[(Relaxation, &[u8], i64, &[u8])] = &[
+            (Relaxation::Call, &[0xff, 0x15, 9, 9, 9, 9], 0x100, &[0x67, 0xe8, 0, 1, 0, 0]),
+            (Relaxation::Jump, &[0xff, 0x25, 9, 9, 9, 9], 0x100, &[0xe9, 1, 1, 0, 0, 0x90]),
+            (Relaxation::Lea, &[0x8b, 0x05, 9, 9, 9, 9], -2, &[0x8d, 0x05, 0xfe, 0xff, 0xff, 0xff]),
+        ];
+        for (relaxation, before, value, after) in table {
+            let mut bytes = before.to_vec();
+            assert_eq!(relaxation.apply(&mut bytes, 2, *value), Some(()));
+            assert_eq!(bytes, *after, "{relaxation:?}");
+            assert_eq!(relaxation.apply(&mut bytes, 2, i64::from(i32::MAX) + 1), None);
+            assert_eq!(relaxation.apply(&mut bytes, 1, 0), None, "no instruction begins before the section");
+        }
+    }
+
+    #[test]
+    fn fields_hold_what_their_width_says() {
+        let table = [
+            (Width::Byte, -0x80, 0xff),
+            (Width::SignedByte, -0x80, 0x7f),
+            (Width::Half, -0x8000, 0xffff),
+            (Width::SignedHalf, -0x8000, 0x7fff),
+            (Width::Signed, -0x8000_0000, 0x7fff_ffff),
+            (Width::Unsigned, 0, 0xffff_ffff),
+        ];
+        for (width, least, greatest) in table {
+            assert!(width.fits(least) && width.fits(greatest), "{width:?}");
+            assert!(!width.fits(least - 1) && !width.fits(greatest + 1), "{width:?}");
+        }
+        assert!(Width::Word.fits(i64::MIN) && Width::Word.fits(i64::MAX));
+    }
+
+    #[test]
+    fn a_stub_jumps_through_the_slot_behind_its_instruction() {
+        assert_eq!(stub(0x1000, 0x2010), Some([0xff, 0x25, 0x0a, 0x10, 0, 0, 0x66, 0x90]));
+        assert_eq!(stub(0, 1 << 32), None);
+    }
+
+    #[test]
+    fn every_kind_has_the_number_of_its_row() {
+        for (number, name) in [
+            (1, "R_X86_64_64"),
+            (24, "R_X86_64_PC64"),
+            (36, "R_X86_64_TLSDESC"),
+            (51, "R_X86_64_CODE_6_GOTPC32_TLSDESC"),
+        ] {
+            assert_eq!(kind_of(number).name, name);
+        }
+        assert_eq!(kind_of(52).formula, UNKNOWN);
+    }
 }

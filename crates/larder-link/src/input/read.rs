@@ -168,7 +168,8 @@ impl<'a> File<'a> {
 
     fn loaded_role(&self, name: &[u8], kind: u32) -> Result<Role, LinkError> {
         match kind {
-            _ if name == b".note.gnu.property" => Ok(Role::Nothing),
+            // Promises about whole programs, and a second form of unwind records: nothing reads them in an image.
+            _ if name == b".note.gnu.property" || name == b".sframe" => Ok(Role::Nothing),
             sh::PROGBITS | sh::X86_64_UNWIND if name == b".eh_frame" => Ok(Role::Unwind),
             sh::PROGBITS | sh::NOTE | sh::NOBITS | sh::INIT_ARRAY | sh::FINI_ARRAY | sh::PREINIT_ARRAY => {
                 Ok(Role::Loaded)

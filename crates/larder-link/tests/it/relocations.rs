@@ -76,7 +76,11 @@ const ROWS: &[Row] = &[
     ("R_X86_64_PC32 call", ".byte 0xe8\np: .reloc ., R_X86_64_PC32, ext-4\n.long 0", &[("p", Stub("ext"))]),
     ("R_X86_64_PC32 jcc", ".byte 0x0f, 0x84\np: .reloc ., R_X86_64_PC32, ext-4\n.long 0", &[("p", Stub("ext"))]),
     ("R_X86_64_PC64", ".section .rodata\np: .quad f-p", &[("p", Far("f", 0))]),
-    ("R_X86_64_PC16", ".section .text.t,\"ax\",@progbits\np: .short g-p", &[]),
+    (
+        "R_X86_64_PC16 and PC8",
+        ".section .text.t,\"ax\",@progbits\np: .reloc ., R_X86_64_PC16, g\n.short 0\nq: .reloc ., R_X86_64_PC8, g\n.byte 0",
+        &[("p", Bytes(&[0xfe, 0xff])), ("q", Bytes(&[0xfc]))],
+    ),
     ("R_X86_64_PLT32 own", "call f\n.set p, .-4\njmp g\n.set q, .-4", &[("p", Near("f")), ("q", Near("g"))]),
     (
         "R_X86_64_PLT32 import",

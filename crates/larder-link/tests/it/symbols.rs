@@ -122,6 +122,14 @@ fn exports_that_are_asked_for_are_offered_alone_and_others_are_dropped() {
 }
 
 #[test]
+fn what_is_not_loaded_is_not_offered() {
+    let object = assemble(".section .notes,\"\",@progbits\n.globl note\nnote: .quad 0\n.data\n.globl x\nx: .quad 0");
+    assert_eq!(link_all(&[&object]).exports(), ["x"]);
+    let error = try_link(&[&object], &only(&[b"note"])).err().expect("it is refused");
+    assert_eq!(error.to_string(), "export note: it lies in a section that is not loaded");
+}
+
+#[test]
 fn an_import_is_weak_only_if_nobody_needs_it() {
     let weak = assemble(".weak x\n.data\n.globl a\na: .quad x");
     let strong = assemble(".data\n.globl b\nb: .quad x");
