@@ -1,35 +1,34 @@
-// std::thread, mutex, condition_variable, future and call_once.
-// stdout: 4950 499500
-// stdout: once
+// The library of threads: thread, mutex, condition_variable, locks.
 // stdout: 0 1 2 3
+// stdout: 40000
 #include <condition_variable>
 #include <cstdio>
-#include <future>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
 #include <vector>
 
 static std::mutex mutex;
+static std::shared_mutex shared;
 static std::condition_variable changed;
-static std::once_flag flag;
-static int turn;
+static int turn, sum;
 
 int main() {
-  auto sum = [](int n) { long s = 0; for (int i = 0; i < n; i++) s += i; return s; };
-  auto small = std::async(std::launch::async, sum, 100);
-  std::packaged_task<long(int)> task(sum);
-  auto large = task.get_future();
-  std::thread(std::move(task), 1000).join();
-  std::printf("%ld %ld\n", small.get(), large.get());
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; i++)
     threads.emplace_back([i] {
-      std::call_once(flag, [] { std::puts("once"); });
       std::unique_lock lock(mutex);
       changed.wait(lock, [i] { return turn == i; });
       std::printf("%d%c", turn++, i < 3 ? ' ' : '\n');
       changed.notify_all();
+      lock.unlock();
+      for (int n = 0; n < 10000; n++) {
+        std::lock_guard guard(shared);
+        sum++;
+      }
     });
   for (auto &thread : threads)
     thread.join();
+  std::shared_lock lock(shared);
+  std::printf("%d\n", sum);
 }

@@ -1,4 +1,5 @@
-// fork: the child has the image too, runs its handlers, and its status comes back; exec replaces all of it.
+// The child of fork has the image too, runs its handlers, and its status comes back; exec replaces all of it.
+// skip-lli: exit leaves the child before the handlers of the program
 // stdout: child 1
 // stdout: child handler
 // stdout: parent: 17, counter 0

@@ -50,7 +50,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut paths: Vec<PathBuf> =
         folder.read_dir().map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
     paths.sort();
-    paths.iter().filter(|path| path.extension().is_none_or(|extension| extension != "md")).flat_map(|path| of_path(path)).collect()
+    paths
+        .iter()
+        .filter(|path| path.extension().is_none_or(|extension| extension != "md"))
+        .flat_map(|path| of_path(path))
+        .collect()
 }
 
 fn of_path(path: &Path) -> Vec<Trial> {
@@ -62,7 +66,8 @@ fn of_path(path: &Path) -> Vec<Trial> {
             .clone()
             .into_iter()
             .flat_map(|flags| {
-                let variant = if directives.flags.len() > 1 { format!("{name}@{}", flags.join(",")) } else { name.clone() };
+                let variant =
+                    if directives.flags.len() > 1 { format!("{name}@{}", flags.join(",")) } else { name.clone() };
                 let (sources, directives) = (sources.clone(), directives.clone());
                 of_case(&variant, Case { sources, directives, flags, built: OnceLock::new() })
             })

@@ -18,7 +18,9 @@ tests![killed_at_each_change_of_the_disk, killed_at_each_look_at_the_disk];
 const STEPS_MAX: usize = 400;
 
 fn killed_at_each_change_of_the_disk() -> Result<()> {
-    kill_at_each("mkdir,mkdirat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,symlinkat,unlink,unlinkat,flock,fallocate")
+    kill_at_each(
+        "mkdir,mkdirat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,symlinkat,unlink,unlinkat,flock,fallocate",
+    )
 }
 
 fn killed_at_each_look_at_the_disk() -> Result<()> {

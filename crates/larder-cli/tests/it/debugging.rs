@@ -25,7 +25,8 @@ int main(int argc, char **argv) {
 fn image(corner: &Corner) -> Result<PathBuf> {
     let source = corner.write("shop.c", SOURCE)?;
     let mut clang = corner.command(tools::llvm("clang")?);
-    process::run(clang.args(["-O1", "-g", "-c", "-emit-llvm"]).arg(source).args(["-o", "shop.bc"]), b"")?.success("clang")?;
+    process::run(clang.args(["-O1", "-g", "-c", "-emit-llvm"]).arg(source).args(["-o", "shop.bc"]), b"")?
+        .success("clang")?;
     let module = corner.work().join("shop.bc");
     let (ran, report) = corner.run(&["-O", "1"], &module)?;
     ensure!(ran.ending == Ending::Exit(0) && ran.out() == "42\n", "{} {}", ran.ending, ran.err());
@@ -58,7 +59,8 @@ fn addr2line_finds_lines() -> Result<()> {
     let system = tools::system("addr2line").ok_or_else(|| Skip("addr2line isn't installed".to_owned()))?;
     for program in [system, tools::llvm("llvm-symbolizer")?] {
         let mut command = corner.command(&program);
-        let ran = process::run(command.arg("-f").arg("-e").arg(&image).arg(format!("0x{address}")), b"")?.success("addr2line")?;
+        let ran = process::run(command.arg("-f").arg("-e").arg(&image).arg(format!("0x{address}")), b"")?
+            .success("addr2line")?;
         ensure!(ran.out().starts_with("product\n"), "{}: {}", program.display(), ran.out());
         ensure!(ran.out().contains("shop.c:3"), "{}: {}", program.display(), ran.out());
     }
@@ -75,7 +77,8 @@ fn inspect_shows_what_is_there() -> Result<()> {
     let ran = process::run(corner.larder()?.args(["inspect", "--json"]).arg(&image), b"")?.success("inspect --json")?;
     let json: serde_json::Value = serde_json::from_slice(&ran.stdout)?;
     ensure!(json["imports"].to_string().contains("printf"), "{json:#}");
-    let ran = process::run(corner.larder()?.args(["inspect", "--disassemble"]).arg(&image), b"")?.success("--disassemble")?;
+    let ran =
+        process::run(corner.larder()?.args(["inspect", "--disassemble"]).arg(&image), b"")?.success("--disassemble")?;
     ensure!(ran.out().contains("imul") && ran.out().contains("<product>:"), "{}", ran.out());
     Ok(())
 }

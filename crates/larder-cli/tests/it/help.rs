@@ -6,7 +6,13 @@ use crate::suite::tests;
 use crate::tools;
 use anyhow::{Context, Result, ensure};
 
-tests![help_has_examples, wrong_usage_is_our_fault_not_the_programs, completions_are_accepted_by_their_shells, version, doctor];
+tests![
+    help_has_examples,
+    wrong_usage_is_our_fault_not_the_programs,
+    completions_are_accepted_by_their_shells,
+    version,
+    doctor
+];
 
 fn help_has_examples() -> Result<()> {
     let corner = Corner::new()?;
@@ -31,7 +37,14 @@ fn help_has_examples() -> Result<()> {
 
 fn wrong_usage_is_our_fault_not_the_programs() -> Result<()> {
     let corner = Corner::new()?;
-    let lines: &[&[&str]] = &[&[], &["frobnicate"], &["run"], &["run", "--frobnicate", "x"], &["run", "-O7", "x"], &["run", "--cpu", "z80", "x"]];
+    let lines: &[&[&str]] = &[
+        &[],
+        &["frobnicate"],
+        &["run"],
+        &["run", "--frobnicate", "x"],
+        &["run", "-O7", "x"],
+        &["run", "--cpu", "z80", "x"],
+    ];
     for line in lines {
         let ran = process::run(corner.larder()?.args(*line), b"")?;
         ensure!(ran.ending == Ending::Exit(125), "{line:?}: {}", ran.ending);

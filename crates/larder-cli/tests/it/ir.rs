@@ -23,7 +23,12 @@ pub(crate) fn laborious(functions: usize) -> String {
         // Writing to a string can't fail.
         let _ = write!(text, "define i32 @f{f}(i32 %x) noinline {{\n  %v0 = mul i32 %x, {}\n", f + 3);
         for step in 0..40 {
-            let _ = writeln!(text, "  %a{step} = lshr i32 %v{step}, {}\n  %v{} = xor i32 %a{step}, %v{step}", step % 7 + 1, step + 1);
+            let _ = writeln!(
+                text,
+                "  %a{step} = lshr i32 %v{step}, {}\n  %v{} = xor i32 %a{step}, %v{step}",
+                step % 7 + 1,
+                step + 1
+            );
         }
         let _ = write!(text, "  ret i32 %v40\n}}\n");
         let _ = writeln!(calls, "  %c{f} = call i32 @f{f}(i32 %s{f})\n  %s{} = add i32 %s{f}, %c{f}", f + 1);

@@ -11,6 +11,7 @@
 //!
 //! Not done here: what needs no process (every byte flipped in memory, every fault of a disk) is tested in the crate that owns it.
 
+mod cache;
 mod cases;
 mod crash;
 mod crowd;
@@ -20,6 +21,7 @@ mod help;
 mod ir;
 mod larder;
 mod options;
+mod places;
 mod process;
 mod processors;
 mod programs;
@@ -37,6 +39,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let modules = [
+        cache::trials(),
         cases::trials(),
         crash::trials(),
         crowd::trials(),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         debugging::trials(),
         help::trials(),
         options::trials(),
+        places::trials(),
         processors::trials(),
         programs::trials(),
         stale::trials(),

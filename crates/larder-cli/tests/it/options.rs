@@ -7,7 +7,12 @@ use crate::suite::tests;
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 
-tests![each_option_of_code_has_its_own_entry, other_options_share_the_entry, no_store_keeps_nothing, build_is_the_runs_twin];
+tests![
+    each_option_of_code_has_its_own_entry,
+    other_options_share_the_entry,
+    no_store_keeps_nothing,
+    build_is_the_runs_twin
+];
 
 fn each_option_of_code_has_its_own_entry() -> Result<()> {
     let corner = Corner::new()?;
@@ -45,8 +50,15 @@ fn other_options_share_the_entry() -> Result<()> {
     let corner = Corner::new()?;
     let module = corner.write("p.ll", ir::saying("x", 5))?;
     corner.run(&[], &module)?.1.must_miss()?;
-    let options: &[&[&str]] =
-        &[&["-O2"], &["--cpu", "native"], &["--time"], &["--explain"], &["--threads", "1"], &["--timeout", "60"], &["--memory", "4096"]];
+    let options: &[&[&str]] = &[
+        &["-O2"],
+        &["--cpu", "native"],
+        &["--time"],
+        &["--explain"],
+        &["--threads", "1"],
+        &["--timeout", "60"],
+        &["--memory", "4096"],
+    ];
     for options in options {
         let (ran, report) = corner.run(options, &module)?;
         ensure!(ran.ending == Ending::Exit(5), "{options:?}: {} {}", ran.ending, ran.err());
@@ -78,7 +90,8 @@ fn build_is_the_runs_twin() -> Result<()> {
     let (_, report) = corner.run(&[], &module)?;
     let image = corner.work().join("p.image");
     let mut command = corner.larder()?;
-    process::run(command.args(["build", "--export", "main"]).arg(&module).arg("-o").arg(&image), b"")?.success("build")?;
+    process::run(command.args(["build", "--export", "main"]).arg(&module).arg("-o").arg(&image), b"")?
+        .success("build")?;
     ensure!(std::fs::read(&image)? == std::fs::read(report.image()?)?, "build and run make two images of one module");
     Ok(())
 }

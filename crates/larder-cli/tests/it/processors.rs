@@ -7,7 +7,12 @@ use crate::suite::tests;
 use anyhow::{Result, ensure};
 use std::path::Path;
 
-tests![two_machines_share_a_store, an_image_for_a_better_machine, an_option_for_a_better_machine, baseline_code_is_shared];
+tests![
+    two_machines_share_a_store,
+    an_image_for_a_better_machine,
+    an_option_for_a_better_machine,
+    baseline_code_is_shared
+];
 
 /// What every x86-64 processor has.
 const OLD: &str = "64bit,cmov,cx8,fxsr,mmx,sse,sse2,x87";

@@ -74,7 +74,8 @@ impl Kept {
 
     fn agrees(&self, args: &[OsString]) -> Result<()> {
         let Cold { corner, programs, module, .. } = self.cold()?;
-        let native = process::run(corner.command(programs.executable(module)?).args(args), b"")?.success("the native program")?;
+        let native = process::run(corner.command(programs.executable(module)?).args(args), b"")?
+            .success("the native program")?;
         let mut dlopen = corner.command(cases::dlopen_host()?);
         let ran = process::run(dlopen.arg(programs.shared_library(module)?).args(args), b"")?;
         cases::same("the shared library", &native, &ran, Stderr::Same)?;
@@ -89,7 +90,8 @@ impl Kept {
     /// On a small input: lli compiles all of the program again each time.
     fn lli_agrees(&self, args: &[&str]) -> Result<()> {
         let Cold { corner, programs, module, .. } = self.cold()?;
-        let native = process::run(corner.command(programs.executable(module)?).args(args), b"")?.success("the native program")?;
+        let native = process::run(corner.command(programs.executable(module)?).args(args), b"")?
+            .success("the native program")?;
         let ran: Ran = process::run(corner.command(tools::llvm("lli")?).arg(module).args(args), b"")?;
         cases::same("lli", &native, &ran, Stderr::Same)
     }

@@ -36,7 +36,8 @@ fn lli_runs_the_old_code() -> Result<()> {
     };
     for (code, expected) in [(10, 10), (20, 10)] {
         let text = corner.write("p.ll", ir::saying("x", code))?;
-        process::run(corner.command(tools::llvm("llvm-as")?).arg(text).args(["-o", "p.bc"]), b"")?.success("llvm-as")?;
+        process::run(corner.command(tools::llvm("llvm-as")?).arg(text).args(["-o", "p.bc"]), b"")?
+            .success("llvm-as")?;
         let ran = lli()?;
         ensure!(ran.ending == Ending::Exit(expected), "lli is better than its name: {} {}", ran.ending, ran.err());
     }
@@ -89,7 +90,10 @@ fn touched_and_copied_are_hits() -> Result<()> {
     let corner = Corner::new()?;
     let module = corner.write("p.ll", ir::saying("x", 7))?;
     let (_, first) = corner.run(&[], &module)?;
-    File::options().write(true).open(&module)?.set_times(FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH))?;
+    File::options()
+        .write(true)
+        .open(&module)?
+        .set_times(FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH))?;
     let copy = corner.work().join("copy.ll");
     fs::copy(&module, &copy)?;
     for path in [&module, &copy] {

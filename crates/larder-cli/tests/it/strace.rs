@@ -29,7 +29,8 @@ pub(crate) fn trace(corner: &Corner, command: &mut Command) -> Result<(Ran, Vec<
     if ran.err().contains("ptrace") && ran.err().contains("not permitted") {
         return Err(Skip("strace may not trace here".to_owned()).into());
     }
-    let text = fs::read_to_string(corner.work().join("trace")).with_context(|| format!("strace left no trace: {}", ran.err()))?;
+    let text = fs::read_to_string(corner.work().join("trace"))
+        .with_context(|| format!("strace left no trace: {}", ran.err()))?;
     Ok((ran, text.lines().map(str::to_owned).collect()))
 }
 

@@ -23,7 +23,8 @@ impl Built {
     pub(super) fn new(case: &Case) -> Result<Self> {
         let corner = Corner::new()?;
         let module = module(case, &corner)?;
-        let native = if case.directives.has_oracles() { native(case, &corner, &module)? } else { case.directives.promised() };
+        let native =
+            if case.directives.has_oracles() { native(case, &corner, &module)? } else { case.directives.promised() };
         Ok(Self { corner, module, native })
     }
 }
@@ -89,7 +90,14 @@ pub(super) fn with_case<'a>(case: &Case, command: &'a mut Command) -> &'a mut Co
 /// The header's promises, held against the native program: what the other ways show is compared with that.
 fn as_promised(case: &Case, ran: &Ran) -> Result<()> {
     let promised = case.directives.promised();
-    ensure!(ran.ending == promised.ending, "native: {}, the header says {}\n{}{}", ran.ending, promised.ending, ran.out(), ran.err());
+    ensure!(
+        ran.ending == promised.ending,
+        "native: {}, the header says {}\n{}{}",
+        ran.ending,
+        promised.ending,
+        ran.out(),
+        ran.err()
+    );
     if case.directives.stdout.is_some() {
         ensure!(ran.stdout == promised.stdout, "native printed\n{}the header says\n{}", ran.out(), promised.out());
     }

@@ -40,7 +40,8 @@ pub(super) struct Directives {
 /// Sources of the case at `path`, and the directives of the one whose stem is `main` or that stands alone.
 pub(super) fn read(path: &Path) -> Result<(Vec<PathBuf>, Directives)> {
     let sources = sources(path)?;
-    let head = sources.iter().find(|source| sources.len() == 1 || source.file_stem().is_some_and(|stem| stem == "main"));
+    let head =
+        sources.iter().find(|source| sources.len() == 1 || source.file_stem().is_some_and(|stem| stem == "main"));
     let head = head.with_context(|| format!("{}: no file of the folder is named main", path.display()))?;
     let directives = parse(&fs::read(head)?).with_context(|| head.display().to_string())?;
     Ok((sources, directives))

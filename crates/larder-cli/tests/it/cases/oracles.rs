@@ -34,7 +34,12 @@ fn by_lli(case: &Case, built: &Built) -> Result<()> {
 fn by_dlopen(case: &Case, built: &Built) -> Result<()> {
     let library = built.corner.work().join("case.so");
     let mut command = build::clang(case, &built.corner)?;
-    command.args(["-fPIC", "-shared", "-fuse-ld=lld", "-Wl,-Bsymbolic"]).args(&case.sources).arg("-o").arg(&library).arg("-lm");
+    command
+        .args(["-fPIC", "-shared", "-fuse-ld=lld", "-Wl,-Bsymbolic"])
+        .args(&case.sources)
+        .arg("-o")
+        .arg(&library)
+        .arg("-lm");
     process::run(&mut command, b"")?.success("linking the shared library")?;
     let mut command = built.corner.command(host()?);
     let ran = build::run_program(case, command.arg(&library))?;
