@@ -19,15 +19,15 @@ tests![
     an_image_is_written_whole_or_not_at_all,
 ];
 
+/// What is set, what `--dir` says, and where the store must then be, all below the work directory.
 fn default_place() -> Result<()> {
-    // What is set, and where the store must then be, relative to the work directory.
-    let table: &[(&[(&str, &str)], &str, &str)] = &[
-        (&[("HOME", "h")], "", "h/.cache/larder"),
-        (&[("HOME", "h"), ("XDG_CACHE_HOME", "x")], "", "x/larder"),
-        (&[("HOME", "h"), ("XDG_CACHE_HOME", "")], "", "h/.cache/larder"),
-        (&[("HOME", "h"), ("XDG_CACHE_HOME", "x"), ("LARDER_DIR", "l")], "", "l"),
-        (&[("HOME", "h"), ("LARDER_DIR", "")], "", "h/.cache/larder"),
-        (&[("HOME", "h"), ("XDG_CACHE_HOME", "x"), ("LARDER_DIR", "l")], "d", "d"),
+    let table = [
+        (vec![("HOME", "h")], "", "h/.cache/larder"),
+        (vec![("HOME", "h"), ("XDG_CACHE_HOME", "x")], "", "x/larder"),
+        (vec![("HOME", "h"), ("XDG_CACHE_HOME", "")], "", "h/.cache/larder"),
+        (vec![("HOME", "h"), ("XDG_CACHE_HOME", "x"), ("LARDER_DIR", "l")], "", "l"),
+        (vec![("HOME", "h"), ("LARDER_DIR", "")], "", "h/.cache/larder"),
+        (vec![("HOME", "h"), ("XDG_CACHE_HOME", "x"), ("LARDER_DIR", "l")], "d", "d"),
     ];
     for (environment, option, expected) in table {
         let corner = Corner::new()?;
@@ -35,7 +35,7 @@ fn default_place() -> Result<()> {
         let absolute = |name: &str| if name.is_empty() { PathBuf::new() } else { work.join(name) };
         let mut command = corner.larder()?;
         command.env_remove("LARDER_DIR").env_remove("HOME");
-        command.envs(environment.iter().map(|(name, value)| (name, absolute(value)))).args(["cache", "path"]);
+        command.envs(environment.iter().map(|(name, value)| (*name, absolute(value)))).args(["cache", "path"]);
         if !option.is_empty() {
             command.arg("--dir").arg(absolute(option));
         }
