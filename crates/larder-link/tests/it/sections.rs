@@ -58,6 +58,17 @@ fn sections_between_start_and_stop_stay_together() {
 }
 
 #[test]
+fn a_measured_list_of_constants_moves_as_a_whole_if_one_of_them_has_an_address() {
+    let user = "\n.data\n.globl start\nstart: .quad __start_mylist, __stop_mylist";
+    let with_address = assemble(&format!(".section mylist,\"a\",@progbits\n.quad start{user}"));
+    let without = assemble(".section mylist,\"a\",@progbits\n.quad 7");
+    let case = link_all(&[&with_address, &without]);
+    let (start, stop) = (case.word(case.address("start")), case.word(case.address("start") + 8));
+    assert_eq!(stop - start, 16);
+    assert_eq!((case.word(start), case.word(start + 8)), (case.address("start"), 7));
+}
+
+#[test]
 fn a_list_that_nobody_measures_is_dropped_with_what_it_names() {
     let object = assemble(".section mylist,\"aw\",@progbits\n.quad ext\n.data\n.globl start\nstart: .quad 0");
     assert_eq!(link_all(&[&object]).imports(), [""; 0]);
@@ -97,6 +108,25 @@ fn equal_strings_and_constants_are_kept_once() {
         assert_eq!(word(name, 5), word(name, 1), "a section and a distance mean the piece there");
     }
     assert_eq!(case.report.merged_len, 7 + 20 + 8);
+}
+
+#[test]
+fn merged_strings_keep_their_alignment() {
+    let object = assemble(
+        ".section .rodata.str1.16,\"aMS\",@progbits,1
+        .balign 16
+        .LA: .asciz \"a\"
+        .balign 16
+        .LB: .asciz \"b\"
+        .data
+        .globl start
+        start: .quad .LA, .LB",
+    );
+    let case = link_all(&[&object]);
+    for (index, text) in [(0, b"a\0"), (1, b"b\0")] {
+        let address = case.word(case.address("start") + 8 * index);
+        assert_eq!((address % 16, case.bytes(address, 2)), (0, &text[..]));
+    }
 }
 
 #[test]

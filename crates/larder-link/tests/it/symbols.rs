@@ -72,6 +72,23 @@ fn a_repeated_comdat_group_is_left_out_with_its_unwind_records() {
 }
 
 #[test]
+fn what_a_discarded_group_defines_is_the_kept_group_s() {
+    let object = |value: u32| {
+        assemble(&format!(
+            ".section .data.g,\"awG\",@progbits,signature,comdat
+            .globl strong
+            strong: .quad {value}
+            .data
+            .globl use{value}
+            use{value}: .quad strong"
+        ))
+    };
+    let case = link_all(&[&object(1), &object(2)]);
+    assert_eq!(value_of(&case, "strong"), 1);
+    assert_eq!(value_of(&case, "use2"), case.address("strong"));
+}
+
+#[test]
 fn only_visible_definitions_are_offered() {
     let object = assemble(
         ".data
@@ -137,6 +154,7 @@ fn an_import_is_weak_only_if_nobody_needs_it() {
     assert_eq!(flags(&[&weak]), Some(import_flags::WEAK));
     assert_eq!(flags(&[&strong]), Some(0));
     assert_eq!(flags(&[&weak, &strong]), Some(0));
+    assert_eq!(flags(&[&strong, &weak]), Some(0));
 }
 
 #[test]

@@ -39,10 +39,10 @@ fn each_function_has_the_imports_it_uses_itself() {
 fn a_function_of_several_names_is_one_unit_with_the_best_of_them() {
     let alias = |binding: &str, name: &str| format!("{binding} {name}\n.type {name}, @function\n{name}:\n");
     let object = assemble(&format!(
-        "{}{}{}.hidden secret\n{}ret\n.size inner, .-inner\n.size b, .-b\n.size a, .-a\n.size secret, .-secret",
+        "{}{}{}.hidden SECRET\n{}ret\n.size inner, .-inner\n.size b, .-b\n.size a, .-a\n.size SECRET, .-SECRET",
         alias(".local", "inner"),
         alias(".globl", "b"),
-        alias(".globl", "secret"),
+        alias(".globl", "SECRET"),
         alias(".globl", "a"),
     ));
     let case = link_all(&[&object]);
