@@ -3,6 +3,8 @@
 use crate::image::{link_all, link_with};
 use crate::tools::{clang, gcc};
 use larder_link::LinkOptions;
+use object::read::elf::ElfFile64;
+use object::{LittleEndian, Object as _, ObjectSection as _};
 use std::num::NonZeroUsize;
 
 fn objects() -> Vec<Vec<u8>> {
@@ -36,6 +38,24 @@ fn neither_runs_nor_threads_nor_names_nor_alignment_change_a_byte() {
     let moved: Vec<Vec<u8>> = objects.iter().map(|bytes| [&[0][..], bytes].concat()).collect();
     let moved: Vec<&[u8]> = moved.iter().map(|bytes| &bytes[1..]).collect();
     assert!(link_all(&moved).file == expected);
+}
+
+/// Nothing says that relocations are sorted, and passes search them as if they were.
+#[test]
+fn the_order_of_relocations_in_an_object_changes_nothing() {
+    let object = objects().remove(0);
+    let mut turned = object.clone();
+    let elf = ElfFile64::<LittleEndian>::parse(object.as_slice()).expect("it is ELF");
+    let tables = elf.sections().filter(|section| section.name().is_ok_and(|name| name.starts_with(".rela.text")));
+    let mut turned_count = 0;
+    for (start, len) in tables.filter_map(|table| table.file_range()) {
+        let table = &mut turned[start as usize..(start + len) as usize];
+        let rows: Vec<u8> = table.chunks_exact(24).rev().flatten().copied().collect();
+        turned_count += rows.len() / 24;
+        table.copy_from_slice(&rows);
+    }
+    assert!(turned_count > 20);
+    assert!(link_all(&[&turned]).file == link_all(&[&object]).file);
 }
 
 #[test]

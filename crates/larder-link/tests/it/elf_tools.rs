@@ -103,6 +103,21 @@ fn what_is_handed_in_stands_in_the_header() {
 }
 
 #[test]
+fn symbols_outside_of_the_exports_are_local() {
+    let source = "static __attribute__((noinline)) int inner(int x) { return x * 3; } int outer(int x) { return inner(x) + host(); }
+        __attribute__((visibility(\"hidden\"), weak)) int secret; int *get(void) { return &secret; } __attribute__((weak)) int loose = 1;";
+    let source = format!("int host(void); {source}");
+    let case = link_all(&[&clang("a.c", &source, &["-fPIC", "-O1"])]);
+    let (text, _) = read_image(&case.file, Path::new("readelf"), &["-sW"]);
+    for (name, binding) in
+        [("inner", "LOCAL"), ("secret", "LOCAL"), ("host@plt", "LOCAL"), ("outer", "GLOBAL"), ("loose", "WEAK")]
+    {
+        let line = text.lines().find(|line| line.split_whitespace().last() == Some(name));
+        assert!(line.is_some_and(|line| line.contains(binding)), "{name} is {binding}: {text}");
+    }
+}
+
+#[test]
 fn the_build_id_follows_the_content() {
     let id = |value: u32| {
         link_all(&[&clang("a.c", &format!("int x = {value};"), &["-fPIC"])]).section_data(".note.gnu.build-id")

@@ -39,6 +39,29 @@ fn what_nothing_reaches_is_dropped() {
 }
 
 #[test]
+fn what_describes_a_section_or_shares_its_group_lives_with_it() {
+    let object = assemble(
+        ".section .text.start,\"ax\",@progbits
+        .globl start
+        start: ret
+        .section .text.dead,\"ax\",@progbits
+        dead: ret
+        .section .meta,\"awo\",@progbits,.text.start
+        .quad import_of_a_live_description
+        .section .meta,\"awo\",@progbits,.text.dead,unique,1
+        .quad import_of_a_dead_description
+        .section .text.grouped,\"axG\",@progbits,group
+        .globl grouped
+        grouped: ret
+        .section .data.companion,\"awG\",@progbits,group
+        .quad import_of_a_companion",
+    );
+    assert_eq!(link_with(&[&object], &ONLY_START).imports(), ["import_of_a_live_description"]);
+    let exports = Exports::Only(&[b"grouped"]);
+    assert_eq!(link_with(&[&object], &LinkOptions { exports, ..ONLY_START }).imports(), ["import_of_a_companion"]);
+}
+
+#[test]
 fn sections_between_start_and_stop_stay_together() {
     let unit = |name: &str, extra: &str| {
         assemble(&format!(
