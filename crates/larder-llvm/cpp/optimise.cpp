@@ -28,13 +28,16 @@ struct Run {
   CGSCCAnalysisManager components;
   ModuleAnalysisManager modules;
 
-  explicit Run(TargetMachine &machine)
-      : builder(&machine, tuning(), std::nullopt, &callbacks) {}
+  Run(TargetMachine &machine, OptimizationLevel level)
+      : builder(&machine, tuning(level), std::nullopt, &callbacks) {}
 
-  // What `opt` sets apart from the defaults.
-  static PipelineTuningOptions tuning() {
+  // What `opt` makes of a level, apart from the pipeline itself (PassBuilder's parser of "default<O2>").
+  static PipelineTuningOptions tuning(OptimizationLevel level) {
     PipelineTuningOptions options;
-    options.SLPVectorization = true;
+    const bool vectorise =
+        level.getSpeedupLevel() > 1 && level != OptimizationLevel::Oz;
+    options.LoopVectorization = vectorise;
+    options.SLPVectorization = vectorise;
     return options;
   }
 
@@ -110,9 +113,9 @@ static bool has_pipeline(const LarderSettings &settings) {
 LarderStatus larder_optimise(LarderModule *self, uint64_t part_size) {
   self->part_size = part_size;
   std::optional<Ahead> ahead;
-  Run run(*self->machine);
-  ModulePassManager passes;
   OptimizationLevel level = larder::level(self->settings);
+  Run run(*self->machine, level);
+  ModulePassManager passes;
   if (has_pipeline(self->settings)) {
     if (LarderStatus status = parse(run, *self, passes); status != LARDER_OK)
       return status;
@@ -135,7 +138,7 @@ LarderStatus larder::finish_optimising(Module &module, TargetMachine &machine,
   OptimizationLevel level = larder::level(settings);
   if (has_pipeline(settings) || level == OptimizationLevel::O0)
     return LARDER_OK;
-  Run run(machine);
+  Run run(machine, level);
   ModulePassManager passes = second_half(run.builder, level);
   run(passes, module);
   return has_errors(module.getContext()) ? LARDER_MALFORMED : LARDER_OK;

@@ -391,7 +391,12 @@ Error larder::keep_partition(Module &module, const LarderPartitions &partitions,
     return foreign.contains(value->stripPointerCasts());
   });
 
-  // Bodies of others go before metadata comes: what only they describe is then never read.
+  // Bodies of others go before metadata comes: what only they describe is then never read. And what points at them, since the
+  // reader may verify the module at the end.
+  for (GlobalAlias *alias : aliases)
+    replace_indirect(*alias);
+  for (GlobalIFunc *ifunc : ifuncs)
+    replace_indirect(*ifunc);
   for (Function *function : functions)
     make_declaration(*function);
   if (Error error = module.materializeAll())
@@ -404,10 +409,6 @@ Error larder::keep_partition(Module &module, const LarderPartitions &partitions,
     else
       make_declaration(*variable);
   }
-  for (GlobalAlias *alias : aliases)
-    replace_indirect(*alias);
-  for (GlobalIFunc *ifunc : ifuncs)
-    replace_indirect(*ifunc);
   erase_unused(module);
   keep_debug_variables(module, index, described);
   return Error::success();

@@ -21,35 +21,44 @@ bool is_bitcode(StringRef input) {
   return input.size() >= 4 && isBitcode(data, data + input.size());
 }
 
-std::unique_ptr<Module> read_bitcode(MemoryBufferRef buffer,
+// The module's name is for people. LLVM would also write it into the object, as the source file's if the module names none, so
+// the readers don't learn it.
+constexpr StringLiteral NO_NAME = "";
+
+void report_at(const LarderSink &sink, StringRef message, StringRef name,
+               uint32_t line = 0, uint32_t column = 0) {
+  sink.diagnostic(sink.context, ERROR, bytes(message), bytes(name), line, column);
+}
+
+std::unique_ptr<Module> read_bitcode(StringRef input, StringRef name,
                                      LLVMContext &context,
                                      const LarderSink &sink) {
-  Expected<std::unique_ptr<Module>> module = parseBitcodeFile(buffer, context);
+  Expected<std::unique_ptr<Module>> module =
+      parseBitcodeFile(MemoryBufferRef(input, NO_NAME), context);
   if (module)
     return std::move(*module);
-  std::string message = toString(module.takeError());
-  sink.diagnostic(sink.context, ERROR, bytes(message),
-                  bytes(buffer.getBufferIdentifier()), 0, 0);
+  report_at(sink, toString(module.takeError()), name);
   return nullptr;
 }
 
-std::unique_ptr<Module> read_text(MemoryBufferRef input, LLVMContext &context,
+std::unique_ptr<Module> read_text(StringRef input, StringRef name,
+                                  LLVMContext &context,
                                   const LarderSink &sink) {
+  if (input.empty() || input.contains('\0')) {
+    report_at(sink, input.empty() ? "the file is empty" : "neither bitcode nor text", name);
+    return nullptr;
+  }
   // LLVM's lexer reads up to a NUL behind the text, which only a buffer of its own is sure to have.
-  std::unique_ptr<MemoryBuffer> buffer = MemoryBuffer::getMemBufferCopy(
-      input.getBuffer(), input.getBufferIdentifier());
+  std::unique_ptr<MemoryBuffer> buffer =
+      MemoryBuffer::getMemBufferCopy(input, NO_NAME);
   SMDiagnostic diagnostic;
   // The parser verifies before it upgrades debug information, and ends the process if the module is broken; the worker knows.
   std::unique_ptr<Module> module =
       parseAssembly(buffer->getMemBufferRef(), diagnostic, context);
   if (!module)
-    report(sink, diagnostic);
+    report_at(sink, diagnostic.getMessage(), name, diagnostic.getLineNo(),
+              diagnostic.getColumnNo() + 1);
   return module;
-}
-
-// One line of the verifier's text per diagnostic would tear messages from the values they are about.
-void report_broken(const LarderSink &sink, StringRef errors) {
-  report(sink, ERROR, errors.rtrim());
 }
 
 } // namespace
@@ -61,14 +70,10 @@ LarderModule *larder_read(LarderBytes input, LarderBytes name,
   result->settings = *settings;
   result->digest = xxh3_64bits(text(input));
   result->context = new_context(sink);
-  MemoryBufferRef buffer(text(input), text(name));
-  if (text(input).empty()) {
-    report(sink, ERROR, (text(name) + ": the file is empty").str());
-    return nullptr;
-  }
-  result->module = is_bitcode(text(input))
-                       ? read_bitcode(buffer, *result->context, sink)
-                       : read_text(buffer, *result->context, sink);
+  result->module =
+      is_bitcode(text(input))
+          ? read_bitcode(text(input), text(name), *result->context, sink)
+          : read_text(text(input), text(name), *result->context, sink);
   return result->module ? result.release() : nullptr;
 }
 
@@ -77,7 +82,7 @@ LarderStatus larder_verify(LarderModule *module) {
   raw_string_ostream stream(errors);
   bool broken_debug_info = false;
   if (verifyModule(*module->module, &stream, &broken_debug_info)) {
-    report_broken(module->sink, errors);
+    report(module->sink, ERROR, StringRef(errors).rtrim());
     return LARDER_MALFORMED;
   }
   if (broken_debug_info) {

@@ -21,9 +21,9 @@ use crate::error::CompileError;
 use crate::ffi::{FeatureKind, Module, Settings, Sink, Status};
 use crate::queue::{Part, Queue};
 
-/// Instructions of one part: about half a second's work. Smaller ones balance better, larger ones repeat less of what each part
-/// has to set up.
-const PART_SIZE: u64 = 15_000;
+/// Instructions of one part: less than half a second's work. Smaller ones balance better, larger ones repeat less of what each
+/// part has to set up.
+const PART_SIZE: u64 = 10_000;
 /// Beyond about this many, what each part repeats would cost more than the balance wins.
 const PART_COUNT_MAX: u64 = 64;
 /// LLVM recurses over expressions and dominator trees; this is eight times what `opt` gets from the system.

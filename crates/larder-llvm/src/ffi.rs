@@ -233,8 +233,9 @@ impl<'a, S: Sink> Module<'a, S> {
         let settings = settings.raw();
         // SAFETY: input, the texts behind the settings and the sink live for 'a, which the module doesn't outlive. The settings
         // themselves are copied.
-        let raw =
-            unsafe { larder_read(Bytes::of(input), Bytes::of(name.as_bytes()), &raw const settings, RawSink::of(sink)) };
+        let raw = unsafe {
+            larder_read(Bytes::of(input), Bytes::of(name.as_bytes()), &raw const settings, RawSink::of(sink))
+        };
         NonNull::new(raw).map(|raw| Module { raw, _borrowed: PhantomData })
     }
 

@@ -20,7 +20,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use larder_format::wire::{
-    Diagnostic, Done, FailureKind, Failed, FrameHead, FrameKind, HEAD_LEN, Object, Progress, Reply, Request, VERSION,
+    Diagnostic, Done, Failed, FailureKind, FrameHead, FrameKind, HEAD_LEN, Object, Progress, Reply, Request, VERSION,
     WireError, WorkerVersion,
 };
 use larder_llvm::{CompileError, Events, Toolchain, compile, start};
