@@ -87,7 +87,8 @@ void bind_externals(llvm::Module &module);
 LarderStatus finish_optimising(llvm::Module &module,
                                llvm::TargetMachine &machine,
                                const LarderSettings &settings);
-// Gives names to what was local and has to be known to other parts: hidden, and unlike any name of another module.
+// Makes values known to other parts: what was local becomes hidden, under a name unlike any of another module, and what
+// could be left out by a part without a use for it can't any more.
 class Names {
   const std::string suffix;
   unsigned unnamed = 0;

@@ -225,12 +225,8 @@ private:
     if (const auto *variable = dyn_cast<GlobalVariable>(&value);
         variable && is_mergeable(*variable))
       return;
-    if (value.hasLocalLinkage() && is_shared(value))
+    if (!value.hasLocalLinkage() || is_shared(value))
       names.publish(value);
-    // Nobody would keep a definition whose users are elsewhere.
-    else if (value.hasLinkOnceLinkage())
-      value.setLinkage(value.hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
-                                                     : GlobalValue::WeakAnyLinkage);
   }
 
   uint32_t recorded_owner(const GlobalValue &value) const {
@@ -323,6 +319,10 @@ larder::Names::Names(uint64_t digest)
     : suffix((".llvm." + Twine(utohexstr(digest, /*LowerCase=*/true, /*Width=*/16))).str()) {}
 
 void larder::Names::publish(GlobalValue &value) {
+  // Nobody would keep a definition whose only users are elsewhere.
+  if (value.hasLinkOnceLinkage())
+    value.setLinkage(value.hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
+                                                   : GlobalValue::WeakAnyLinkage);
   if (!value.hasLocalLinkage())
     return;
   value.setName(value.hasName() ? value.getName() + suffix
