@@ -1,16 +1,19 @@
 //! What the command says of itself.
 
+use crate::ir;
 use crate::larder::Corner;
 use crate::process::{self, Ending};
 use crate::suite::tests;
 use crate::tools;
 use anyhow::{Context, Result, ensure};
+use std::fs::File;
 
 tests![
     help_has_examples,
     wrong_usage_is_our_fault_not_the_programs,
     completions_are_accepted_by_their_shells,
     version,
+    output_that_is_full,
     doctor
 ];
 
@@ -70,6 +73,30 @@ fn version() -> Result<()> {
     let corner = Corner::new()?;
     let ran = process::run(corner.larder()?.arg("--version"), b"")?.success("--version")?;
     ensure!(ran.out() == format!("larder {}\n", env!("CARGO_PKG_VERSION")), "{}", ran.out());
+    Ok(())
+}
+
+/// What can't be printed is an error and not a panic.
+fn output_that_is_full() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 0))?;
+    let (_, report) = corner.run(&[], &module)?;
+    let image = report.image()?.display().to_string();
+    let lines: &[&[&str]] = &[
+        &["cache", "list"],
+        &["cache", "stats"],
+        &["doctor"],
+        &["completions", "bash"],
+        &["inspect", &image],
+        &["verify", &image],
+    ];
+    for line in lines {
+        let mut command = corner.larder()?;
+        let output = command.args(*line).stdout(File::create("/dev/full")?).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(125), "{line:?}: {}: {said}", output.status);
+        ensure!(said.starts_with("larder: ") && said.lines().count() == 1, "{line:?}: {said}");
+    }
     Ok(())
 }
 

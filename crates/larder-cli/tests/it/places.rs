@@ -140,6 +140,9 @@ fn an_image_is_written_whole_or_not_at_all() -> Result<()> {
     ensure!(fs::read(corner.work().join("p.image"))? == before, "a failed build touched the image");
     ensure!(build(&good, "nowhere/p.image")?.ending == Ending::Exit(125), "built into a folder that isn't there");
     build(&good, "p.image")?.success("build over an image")?;
+    let mode = fs::metadata(corner.work().join("p.image"))?.mode() & 0o777;
+    let made = fs::metadata(&good)?.mode() & 0o777;
+    ensure!(mode == made, "mode {mode:o}, other files are made with {made:o}");
     let left: Vec<_> = fs::read_dir(corner.work())?.flatten().map(|entry| entry.file_name()).collect();
     ensure!(left.len() == 3, "left behind: {left:?}");
     Ok(())

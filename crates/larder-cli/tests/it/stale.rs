@@ -10,16 +10,21 @@ use crate::suite::tests;
 use crate::tools;
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 tests![
     lli_runs_the_old_code,
     edits_within_a_tick,
+    edits_while_it_is_read,
     edit_with_size_and_time_restored,
     replaced_by_rename,
     touched_and_copied_are_hits,
     edit_through_another_name,
 ];
+
+const ROUNDS: usize = 60;
+const EDITS: usize = 300;
 
 fn ends_with(corner: &Corner, module: &Path, code: u8) -> Result<()> {
     let (ran, report) = corner.run(&[], module)?;
@@ -54,6 +59,31 @@ fn edits_within_a_tick() -> Result<()> {
     for code in (10..40).rev() {
         let module = corner.write("p.ll", ir::saying("x", code))?;
         ends_with(&corner, &module, code)?;
+    }
+    Ok(())
+}
+
+/// Edits follow each other while `larder` reads: the last of them often falls into the tick in which the digest was taken, and
+/// must count all the same. Each edit changes one byte by one write, so that what is read is always one of two programs.
+fn edits_while_it_is_read() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 30))?;
+    ends_with(&corner, &module, 30)?;
+    corner.write("p.ll", ir::saying("x", 31))?;
+    ends_with(&corner, &module, 31)?;
+    let digit = ir::saying("x", 30).rfind("30").context("no digits")? as u64 + 1;
+    for round in 0..ROUNDS {
+        let file = File::options().write(true).open(&module)?;
+        let mut larder = process::start(corner.larder()?.arg("run").arg(&module))?;
+        // Each round's burst of edits is longer than the one before: one of them ends just after the digest was taken.
+        for edit in 0..(round + 1) * EDITS {
+            file.write_all_at(if edit % 2 == 0 { b"0" } else { b"1" }, digit)?;
+        }
+        file.write_all_at(b"1", digit)?;
+        let ending = Ending::from(larder.wait()?);
+        // It may find that the file is changed under its hands, but only if it had to compile.
+        ensure!(matches!(ending, Ending::Exit(30 | 31 | 125)), "round {round}: {ending}");
+        ends_with(&corner, &module, 31).with_context(|| format!("round {round}"))?;
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use crate::process::{self, Ending, Ran};
 use crate::suite::tests;
 use crate::tools;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,9 @@ tests![
     not_a_program,
     crashing,
     hanging,
+    closing_its_output_and_hanging,
+    hanging_before_it_is_asked,
+    interrupted,
     babbling,
     dying_at_once,
     a_crash_inside_llvm,
@@ -34,10 +39,22 @@ fn fails(corner: &Corner, worker: &Path, options: &[&str], module: &Path) -> Res
 }
 
 fn is_error(corner: &Corner, ran: &Ran) -> Result<()> {
+    is_refusal(ran)?;
+    let entries = fs::read_dir(corner.store().join("v1/entries")).into_iter().flatten().count();
+    ensure!(entries == 0, "something was published");
+    is_clean(corner)
+}
+
+fn is_refusal(ran: &Ran) -> Result<()> {
     ensure!(ran.ending == Ending::Exit(125) && ran.stdout.is_empty(), "{}: {}{}", ran.ending, ran.out(), ran.err());
     ensure!(ran.err().starts_with("larder: "), "doesn't begin with larder: {}", ran.err());
+    Ok(())
+}
+
+/// Fails if something is left where only passing things are.
+fn is_clean(corner: &Corner) -> Result<()> {
     let store = corner.store();
-    let places = [corner.tmp(), store.join("v1/entries"), store.join("v1/temp"), store.join("v1/locks")];
+    let places = [corner.tmp(), store.join("v1/temp"), store.join("v1/locks")];
     for place in places {
         let left: Vec<_> = fs::read_dir(&place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         ensure!(left.is_empty(), "left behind: {left:?}");
@@ -98,6 +115,51 @@ fn hanging() -> Result<()> {
     let worker = pretender(&corner, "exec sleep 1000")?;
     let said = fails(&corner, &worker, &["--timeout", "1"], &module)?;
     ensure!(said.contains("1 s") || said.contains("time"), "doesn't speak of time: {said}");
+    Ok(())
+}
+
+fn closing_its_output_and_hanging() -> Result<()> {
+    for last_words in ["", "printf garbagegarbagegarbagegarbage;"] {
+        let corner = Corner::new()?;
+        let module = corner.write("p.ll", ir::saying("x", 5))?;
+        let worker = pretender(&corner, &format!("{last_words} exec sleep 1000 >&-"))?;
+        fails(&corner, &worker, &["--timeout", "1"], &module).with_context(|| last_words.to_owned())?;
+    }
+    Ok(())
+}
+
+/// The first question, for the toolchain, has a deadline as well.
+fn hanging_before_it_is_asked() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    let worker = corner.write("worker", "#!/bin/sh\nexec sleep 1000\n")?;
+    fs::set_permissions(&worker, fs::Permissions::from_mode(0o700))?;
+    fails(&corner, &worker, &["--timeout", "1"], &module)?;
+    Ok(())
+}
+
+/// Control-C and kill: the command ends by the signal, its worker with it, and the next run is undisturbed.
+fn interrupted() -> Result<()> {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
+        let corner = Corner::new()?;
+        let module = corner.write("p.ll", ir::laborious(3000))?;
+        let fifo = corner.work().join("fifo");
+        process::run(corner.command("mkfifo").arg(&fifo), b"")?.success("mkfifo")?;
+        // The worker inherits the pipe's other end, which closes when the worker ends.
+        let then = format!("exec 9>{}\necho started >&9\nexec {}", fifo.display(), tools::worker()?.display());
+        let worker = pretender(&corner, &then)?;
+        let mut child = process::start(corner.larder()?.env("LARDER_WORKER", &worker).arg("run").arg(&module))?;
+        let mut signs = BufReader::new(File::open(&fifo)?);
+        let mut line = String::new();
+        signs.read_line(&mut line)?;
+        kill_process(Pid::from_child(&child), signal)?;
+        let ending = Ending::from(child.wait()?);
+        ensure!(ending == Ending::Signal(signal.as_raw()), "{signal:?}: {ending}");
+        signs.read_to_end(&mut Vec::new())?;
+        corner.write("p.ll", ir::saying("x", 5))?;
+        corner.run(&[], &module)?.1.must_miss()?;
+        is_clean(&corner)?;
+    }
     Ok(())
 }
 
@@ -172,14 +234,14 @@ fn malformed_modules() -> Result<()> {
         let ran = process::run(command.arg("run").arg(&path), b"")?;
         // Some damage is none: a changed byte of a name, say. Nothing may crash on the rest.
         if !matches!(ran.ending, Ending::Exit(code) if code != 125) {
-            is_error(&Corner::new()?, &ran).with_context(|| format!("module {number}"))?;
+            is_refusal(&ran).with_context(|| format!("module {number}"))?;
             ensure!(ran.err().contains("bad.bc"), "module {number}: the file isn't named: {}", ran.err());
         }
     }
     for path in ["/nonexistent.bc", "/"] {
         let ran = process::run(corner.larder()?.args(["run", path]), b"")?;
-        is_error(&Corner::new()?, &ran).context(path)?;
+        is_refusal(&ran).context(path)?;
         ensure!(ran.err().contains(path), "the file isn't named: {}", ran.err());
     }
-    Ok(())
+    is_clean(&corner)
 }
