@@ -120,7 +120,11 @@ impl<T> IfThere<T> for DiskResult<T> {
 }
 
 /// One `write` at most: a fault between two of them leaves a file of a length in between.
-const WRITE_LEN_MAX: usize = 256 << 10;
+///
+/// The page cache keeps what came in one write together in one folio, and since Linux 6.18 the first touch of a page maps its whole
+/// folio: with larger writes, each process that maps an entry would count megabytes that it never looks at. This is as much as
+/// Linux maps around a touched page of any file (`fault_around_bytes`).
+const WRITE_LEN_MAX: usize = 64 << 10;
 
 const OPEN_FLAGS: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW);
 

@@ -21,11 +21,7 @@ use crate::store::Entry;
 use crate::tally::Tally;
 use crate::temp::TempFile;
 
-/// Writes of the caller are gathered up to this length, and large ones cut into pieces of it.
-///
-/// The page cache keeps what came in one write together in one folio, and since Linux 6.18 the first touch of a page maps its whole
-/// folio: with larger writes, each process that maps an entry would count megabytes that it never looks at. This is as much as
-/// Linux maps around a touched page of any file (`fault_around_bytes`).
+/// Small writes of the caller are gathered up to this length.
 const BUFFER_LEN: usize = 64 << 10;
 
 impl Lease<'_> {
@@ -122,7 +118,6 @@ enum Failed {
 
 impl Write for Gauge<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let bytes = &bytes[..bytes.len().min(BUFFER_LEN)];
         let failed = if self.temp.len().saturating_add(bytes.len() as u64) > self.len_max {
             Some(Failed::TooLarge)
         } else {
