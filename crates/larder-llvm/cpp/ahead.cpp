@@ -124,13 +124,18 @@ bool is_plain(const Function &function) {
   return none_of(function, [](const BasicBlock &block) { return block.hasAddressTaken(); });
 }
 
+// A function that is deleted leaves the set, and what takes its place is another function.
+struct NotFollowing : ValueMapConfig<const Function *> {
+  enum { FollowRAUW = false };
+};
+
 } // namespace
 
 struct larder::Ahead::State {
   LarderModule &self;
   Names names;
-  // Functions that the walk has passed. A function that is deleted leaves by itself.
-  ValueMap<const Function *, char> passed;
+  // Functions that the walk has passed.
+  ValueMap<const Function *, char, NotFollowing> passed;
   uint64_t passed_size = 0, looked_at = 0;
 
   explicit State(LarderModule &self) : self(self), names(self.digest) {}
