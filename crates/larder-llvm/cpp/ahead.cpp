@@ -19,13 +19,14 @@
 
 #include "module.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/Analysis/LazyCallGraph.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/PassInstrumentation.h"
-#include "llvm/IR/ValueMap.h"
+#include "llvm/IR/ValueHandle.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include "llvm/Transforms/Utils/ValueMapper.h"
@@ -124,9 +125,22 @@ bool is_plain(const Function &function) {
   return none_of(function, [](const BasicBlock &block) { return block.hasAddressTaken(); });
 }
 
-// A function that is deleted leaves the set, and what takes its place is another function.
-struct NotFollowing : ValueMapConfig<const Function *> {
-  enum { FollowRAUW = false };
+// A set of functions. One that is deleted leaves it, so that a new one at the same address isn't taken for it: addresses differ
+// from run to run, and objects must not.
+class FunctionSet {
+  DenseMap<const Function *, WeakVH> handles;
+
+public:
+  bool contains(const Function &function) const {
+    return handles.lookup(&function) != nullptr;
+  }
+  // Whether it is new.
+  bool insert(Function &function) {
+    if (contains(function))
+      return false;
+    handles[&function] = WeakVH(&function);
+    return true;
+  }
 };
 
 } // namespace
@@ -135,18 +149,18 @@ struct larder::Ahead::State {
   LarderModule &self;
   Names names;
   // Functions that the walk has passed.
-  ValueMap<const Function *, char, NotFollowing> passed;
+  FunctionSet passed;
   uint64_t passed_size = 0, looked_at = 0;
 
   explicit State(LarderModule &self) : self(self), names(self.digest) {}
 
   bool is_finished(const Function &function) const {
-    if (!passed.count(&function) || !is_plain(function))
+    if (!passed.contains(function) || !is_plain(function))
       return false;
     bool finished = !function.hasLocalLinkage() || !function.use_empty();
     each_user(function, [&](const GlobalValue &user) {
       if (const auto *caller = dyn_cast<Function>(&user))
-        finished &= !function.hasLocalLinkage() || passed.count(caller);
+        finished &= !function.hasLocalLinkage() || passed.contains(*caller);
       else
         finished &= isa<GlobalVariable>(user);
     }, [&] { finished = false; });
@@ -155,8 +169,8 @@ struct larder::Ahead::State {
 
   void pass(const LazyCallGraph::SCC &component) {
     for (const LazyCallGraph::Node &node : component) {
-      const Function &function = node.getFunction();
-      if (passed.insert({&function, 0}).second)
+      Function &function = node.getFunction();
+      if (passed.insert(function))
         passed_size += function.getInstructionCount();
     }
     // Looking is not free; half a part is not worth it.
