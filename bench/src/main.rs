@@ -52,9 +52,12 @@ struct Arguments {
     /// Seconds that each side of a work may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     seconds: u64,
-    /// Directory for the results of a complete bench.
-    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
-    output: PathBuf,
+    /// Seconds after which a single run is ended and counts as failed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
+    patience: u64,
+    /// Directory for the results; given, they are written even if the bench is not a complete one.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
 }
 
 /// How long and how often things are run.
@@ -73,7 +76,7 @@ impl Arguments {
     fn limits(&self) -> Limits {
         let (runs, seconds) =
             if self.quick { (self.runs.min(21), self.seconds.min(3)) } else { (self.runs, self.seconds) };
-        Limits { runs, share: Duration::from_secs(seconds), run: Duration::from_secs(1200), quick: self.quick }
+        Limits { runs, share: Duration::from_secs(seconds), run: Duration::from_secs(self.patience), quick: self.quick }
     }
 
     fn wants(&self, measure: Measure) -> bool {
@@ -97,8 +100,10 @@ fn main() -> Result<()> {
     let works = works.into_iter().map(|work| (work.name, work.title)).collect();
     let report = report::Report { machine, works, rows, verdicts };
     report.print();
-    if arguments.is_complete() {
-        report.write(&arguments.output)?;
+    let results = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results"));
+    let output = arguments.output.clone().or_else(|| arguments.is_complete().then(results));
+    if let Some(directory) = output {
+        report.write(&directory)?;
     }
     Ok(())
 }
