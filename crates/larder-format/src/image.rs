@@ -321,9 +321,7 @@ impl<'a> Image<'a> {
     pub fn parse(bytes: &'a [u8], file_len: u64) -> Result<Self, ImageError> {
         let header = check::header(bytes, file_len)?;
         let r_len = usize::try_from(header.r_len()).unwrap_or(usize::MAX);
-        let r = bytes
-            .get(..r_len)
-            .ok_or(ImageError::Truncated { have: bytes.len() as u64, need: header.r_len() })?;
+        let r = bytes.get(..r_len).ok_or(ImageError::Truncated { have: bytes.len() as u64, need: header.r_len() })?;
         Ok(Image { header, r })
     }
 

@@ -24,7 +24,7 @@ mod reply;
 mod request;
 
 pub use reply::{
-    Diagnostic, Done, FailureKind, Failed, Object, Phase, PhaseTime, Progress, Reply, Severity, WorkerVersion,
+    Diagnostic, Done, Failed, FailureKind, Object, Phase, PhaseTime, Progress, Reply, Severity, WorkerVersion,
 };
 pub use request::{OptLevel, Request, UnknownLevel};
 

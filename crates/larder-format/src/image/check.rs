@@ -105,13 +105,13 @@ fn segments(header: &ImageHeader, file_len: u64) -> Result<(), ImageError> {
     require(rw_end.is_some_and(|end| end <= file_len), "RW leaves the file")?;
     require(rw_end.is_some_and(|end| end <= header.mem_len), "RW leaves the memory")?;
     require(header.relro_len <= header.mem_len - rw.offset, "relro leaves RW")?;
-    require(
-        header.relro_len <= rw.len.next_multiple_of(PAGE),
-        "relro goes beyond the bytes of the file",
-    )?;
+    require(header.relro_len <= rw.len.next_multiple_of(PAGE), "relro goes beyond the bytes of the file")?;
     let slots = u64::from(header.imports.count) * WORD;
     let slots_end = header.slots_offset.checked_add(slots);
-    require(header.slots_offset >= rw.offset && header.slots_offset.is_multiple_of(WORD), "the slots begin outside of RW")?;
+    require(
+        header.slots_offset >= rw.offset && header.slots_offset.is_multiple_of(WORD),
+        "the slots begin outside of RW",
+    )?;
     require(slots_end.is_some_and(|end| end <= rw.offset + rw.len), "the slots leave RW")?;
     let dso_handle = header.dso_handle;
     require(dso_handle == 0 || (rw.offset..header.mem_len).contains(&dso_handle), "__dso_handle lies outside of RW")?;
@@ -142,7 +142,10 @@ fn unwind_and_tls(header: &ImageHeader) -> Result<(), ImageError> {
     inside_r(header, header.eh_frame, "the unwind records leave R")?;
     let template_end = header.tls_template.offset.checked_add(header.tls_template.len);
     if template_end.is_none_or(|end| end > header.loaded_len()) {
-        return Err(ImageError::Damaged { what: "the TLS template leaves the image", offset: header.tls_template.offset });
+        return Err(ImageError::Damaged {
+            what: "the TLS template leaves the image",
+            offset: header.tls_template.offset,
+        });
     }
     let offset = header.tls_template.offset;
     if header.tls_mem_len > MEM_LEN_MAX || header.tls_template.len > header.tls_mem_len {

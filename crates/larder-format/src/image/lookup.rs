@@ -44,9 +44,7 @@ impl<'a> ExportTable<'a> {
         let bucket = hash as usize % bucket_count;
         let (first, end) = (self.buckets.get(bucket)? as usize, self.buckets.get(bucket + 1)? as usize);
         let end = end.min(self.rows.len());
-        (first..end)
-            .filter_map(|row| self.rows.get(row))
-            .find(|row| row.hash == hash && self.name(row) == Some(name))
+        (first..end).filter_map(|row| self.rows.get(row)).find(|row| row.hash == hash && self.name(row) == Some(name))
     }
 
     fn name(&self, export: &Export) -> Option<&'a [u8]> {
