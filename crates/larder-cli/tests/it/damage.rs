@@ -25,8 +25,8 @@ tests![
 
 /// Positions of the file that are flipped by a sampling test: many in the headers, where a byte has most meaning.
 fn sample(len: usize) -> impl Iterator<Item = usize> {
-    let head = (0..len.min(0x600)).step_by(29);
-    let rest = (0x600..len).step_by((len / 70).max(1));
+    let head = (0..len.min(0x600)).step_by(43);
+    let rest = (0x600..len).step_by((len / 40).max(1));
     head.chain(rest)
 }
 
