@@ -30,11 +30,11 @@ pub use lookup::{ExportTable, gnu_hash};
 /// First bytes of an [`ImageHeader`].
 pub const MAGIC: [u8; 8] = *b"LARDER\r\n";
 /// Version of everything this module describes. Another number is a miss.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// Version of the contract between generated code and the runtime (built-in imports, TLS, initialisers).
 pub const ABI_VERSION: u32 = 1;
-/// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for eight program headers.
-pub const HEADER_OFFSET: usize = 0x200;
+/// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for ten program headers.
+pub const HEADER_OFFSET: usize = 0x280;
 /// Segments begin at multiples of this, on every architecture that images exist for so far.
 pub const PAGE: u64 = 0x1000;
 /// `e_machine` of x86-64 (psABI x86-64, "Machine Information").
@@ -166,6 +166,32 @@ record! {
 pub const FIXUP_IMAGE: u32 = u32::MAX;
 
 record! {
+    /// A function that is chosen when the image is loaded (ELF's `STT_GNU_IFUNC`): its resolver answers the address.
+    pub struct IndirectFunction {
+        /// Image offset of the word in relro that becomes the address.
+        pub slot: u64,
+        /// Image offset of the resolver.
+        pub resolver: u64,
+    }
+}
+
+record! {
+    /// What `__builtin_cpu_supports` and its like read: `__cpu_model` and, behind it, `__cpu_features2` of libgcc and compiler-rt.
+    pub struct CpuModel {
+        /// The maker.
+        pub vendor: u32,
+        /// Its line of processors.
+        pub processor: u32,
+        /// The processor in that line.
+        pub subprocessor: u32,
+        /// Features 0 to 31 of that enumeration.
+        pub features: u32,
+        /// `__cpu_features2`: features 32 to 159.
+        pub features2: [u8; 16],
+    }
+}
+
+record! {
     /// What the loader must know, in one row.
     pub struct ImageHeader {
         /// [`MAGIC`].
@@ -226,6 +252,14 @@ record! {
         pub tls_mem_len: u64,
         /// Alignment of a thread's block.
         pub tls_align: u64,
+        /// Alignment of the image in memory: a power of two, at least [`PAGE`].
+        pub align: u64,
+        /// Image offset, a multiple of [`PAGE`], whose address is a multiple of `align`.
+        pub align_at: u64,
+        /// Rows of [`IndirectFunction`].
+        pub indirect_functions: Table,
+        /// Image offset of a [`CpuModel`] in RW that the loader fills; 0 if nothing asks for it.
+        pub cpu_model: u64,
         /// Image offset of `__dso_handle`, the word whose address names this image to `__cxa_atexit`; 0 if nothing uses it.
         pub dso_handle: u64,
         /// The module, compressed with zstd, in the file only: `offset` is a file offset. Empty if it was left out.
@@ -368,6 +402,11 @@ impl<'a> Image<'a> {
     /// Words in RW that become an import's address plus an addend.
     pub fn fixups(&self) -> Rows<'a, Fixup> {
         self.rows(self.header.fixups)
+    }
+
+    /// Functions that are chosen when the image is loaded.
+    pub fn indirect_functions(&self) -> Rows<'a, IndirectFunction> {
+        self.rows(self.header.indirect_functions)
     }
 
     /// Image offsets of words that become the image's TLS module number.

@@ -204,6 +204,7 @@ impl IndexPlan {
             rw: layout.rw,
             relro_len: layout.relro_len,
             slots_offset: addresses.got,
+            align: PAGE,
             features: options.features,
             eh_frame_hdr: made(Made::UnwindTable),
             eh_frame: made(Made::Unwind),

@@ -4,8 +4,8 @@
 //! since a hit uses few of them.
 
 use super::{
-    ABI_VERSION, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageError, ImageHeader, Import,
-    MAGIC, PAGE, Span, Table, Unit, WORD,
+    ABI_VERSION, CpuModel, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageError, ImageHeader,
+    Import, IndirectFunction, MAGIC, PAGE, Span, Table, Unit, WORD,
 };
 use crate::record::Record;
 
@@ -21,6 +21,8 @@ pub(super) fn header(bytes: &[u8], file_len: u64) -> Result<ImageHeader, ImageEr
         .ok_or(ImageError::Truncated { have: bytes.len() as u64, need })?;
     versions(&header)?;
     segments(&header, file_len)?;
+    alignment(&header)?;
+    words(&header)?;
     tables(&header)?;
     unwind_and_tls(&header)?;
     Ok(header)
@@ -106,6 +108,28 @@ fn segments(header: &ImageHeader, file_len: u64) -> Result<(), ImageError> {
     require(rw_end.is_some_and(|end| end <= header.mem_len), "RW leaves the memory")?;
     require(header.relro_len <= header.mem_len - rw.offset, "relro leaves RW")?;
     require(header.relro_len <= rw.len.next_multiple_of(PAGE), "relro goes beyond the bytes of the file")?;
+    let source_end = header.source.offset.checked_add(header.source.len);
+    require(source_end.is_some_and(|end| end <= file_len), "the module leaves the file")
+}
+
+fn alignment(header: &ImageHeader) -> Result<(), ImageError> {
+    let damaged = |what| Err(ImageError::Damaged { what, offset: HEADER_OFFSET as u64 });
+    match (header.align, header.align_at) {
+        (align, _) if !(align.is_power_of_two() && (PAGE..=MEM_LEN_MAX).contains(&align)) => {
+            damaged("the alignment is no power of two from a page to 1 TiB")
+        }
+        (_, at) if !at.is_multiple_of(PAGE) || at > header.mem_len => {
+            damaged("the aligned place is no page of the image")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Places in RW that the header names.
+fn words(header: &ImageHeader) -> Result<(), ImageError> {
+    let rw = header.rw;
+    let require =
+        |ok: bool, what| if ok { Ok(()) } else { Err(ImageError::Damaged { what, offset: HEADER_OFFSET as u64 }) };
     let slots = u64::from(header.imports.count) * WORD;
     let slots_end = header.slots_offset.checked_add(slots);
     require(
@@ -115,8 +139,9 @@ fn segments(header: &ImageHeader, file_len: u64) -> Result<(), ImageError> {
     require(slots_end.is_some_and(|end| end <= rw.offset + rw.len), "the slots leave RW")?;
     let dso_handle = header.dso_handle;
     require(dso_handle == 0 || (rw.offset..header.mem_len).contains(&dso_handle), "__dso_handle lies outside of RW")?;
-    let source_end = header.source.offset.checked_add(header.source.len);
-    require(source_end.is_some_and(|end| end <= file_len), "the module leaves the file")
+    let (model, model_len) = (header.cpu_model, CpuModel::SIZE as u64);
+    let inside = model >= rw.offset && model.checked_add(model_len).is_some_and(|end| end <= rw.offset + rw.len);
+    require(model == 0 || inside, "the CPU model lies outside of RW")
 }
 
 fn tables(header: &ImageHeader) -> Result<(), ImageError> {
@@ -133,6 +158,7 @@ fn tables(header: &ImageHeader) -> Result<(), ImageError> {
     table(header.fini, u64::SIZE, "the finalisers leave R")?;
     table(header.relr, u64::SIZE, "the relocations leave R")?;
     table(header.fixups, Fixup::SIZE, "the fix-ups leave R")?;
+    table(header.indirect_functions, IndirectFunction::SIZE, "the indirect functions leave R")?;
     table(header.tls_modules, u64::SIZE, "the TLS words leave R")?;
     inside_r(header, header.strings, "the strings leave R")
 }

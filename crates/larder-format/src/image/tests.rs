@@ -42,6 +42,7 @@ pub(crate) fn tiny() -> Vec<u8> {
         rw: Span { offset: 2 * PAGE, len: PAGE },
         relro_len: PAGE,
         slots_offset: 2 * PAGE,
+        align: PAGE,
         imports,
         exports,
         export_buckets,
@@ -152,6 +153,16 @@ fn numbers_that_contradict_each_other_are_damage() {
         ("unwind", |h| h.eh_frame.offset = u64::MAX),
         ("tls template", |h| h.tls_template.len = 1),
         ("tls align", |h| h.tls_mem_len = 8),
+        ("no alignment", |h| h.align = 0),
+        ("less than a page", |h| h.align = PAGE / 2),
+        ("odd alignment", |h| h.align = 3 * PAGE),
+        ("huge alignment", |h| h.align = 1 << 41),
+        ("aligned place", |h| h.align_at = 1),
+        ("aligned place outside", |h| h.align_at = 4 * PAGE),
+        ("indirect functions", |h| h.indirect_functions = Table { offset: 4090, count: 1 }),
+        ("CPU model before RW", |h| h.cpu_model = PAGE),
+        ("CPU model behind RW", |h| h.cpu_model = 3 * PAGE - 16),
+        ("CPU model nowhere", |h| h.cpu_model = u64::MAX),
         ("dso handle", |h| h.dso_handle = PAGE),
         ("source", |h| h.source = Span { offset: u64::MAX, len: 2 }),
     ];
@@ -159,7 +170,7 @@ fn numbers_that_contradict_each_other_are_damage() {
     for (name, bend) in bends {
         assert!(matches!(bent(bend), Err(ImageError::Damaged { .. })), "{name}: {:?}", bent(bend));
     }
-    assert!(matches!(bent(|h| h.format_version = 2), Err(ImageError::WrongVersion { .. })));
+    assert!(matches!(bent(|h| h.format_version = 1), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.abi_version = 0), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.magic[0] = 0), Err(ImageError::NotAnImage(_))));
     assert!(matches!(bent(|h| h.file_len = 1), Err(ImageError::Truncated { .. })));

@@ -3,8 +3,8 @@
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::FEATURES;
 use larder_format::image::{
-    ABI_VERSION, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import, MAGIC, PAGE, Span, Table, Text,
-    Unit,
+    ABI_VERSION, CpuModel, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import, IndirectFunction, MAGIC,
+    PAGE, Span, Table, Text, Unit,
 };
 use larder_format::record::{FieldInfo, Record};
 
@@ -43,6 +43,8 @@ fn every_record_is_documented_as_it_is() {
     compare("Export", Export::FIELDS);
     compare("Unit", Unit::FIELDS);
     compare("Fix-up", Fixup::FIELDS);
+    compare("Indirect function", IndirectFunction::FIELDS);
+    compare("CPU model", CpuModel::FIELDS);
 }
 
 #[test]

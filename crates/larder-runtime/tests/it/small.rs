@@ -114,6 +114,7 @@ impl Small {
             rw: Span { offset: SLOTS, len: PAGE + DATA_LEN },
             relro_len: PAGE,
             slots_offset: SLOTS,
+            align: PAGE,
             features: self.features,
             dso_handle: self.dso_handle,
             tls_mem_len: self.tls_mem_len,
