@@ -32,7 +32,7 @@ pub const MAGIC: [u8; 8] = *b"LARDER\r\n";
 /// Version of everything this module describes. Another number is a miss.
 pub const FORMAT_VERSION: u32 = 2;
 /// Version of the contract between generated code and the runtime (built-in imports, TLS, initialisers).
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 /// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for ten program headers.
 pub const HEADER_OFFSET: usize = 0x280;
 /// Segments begin at multiples of this, on every architecture that images exist for so far.
@@ -43,8 +43,14 @@ pub const EM_X86_64: u16 = 62;
 pub const ET_DYN: u16 = 3;
 /// Size of an import slot, and of every word the loader relocates.
 pub const WORD: u64 = 8;
-/// Built-in import: what `__tls_get_addr` is in a shared library, for the image's own thread-local variables.
+/// Built-in import: what `__tls_get_addr` is in a shared library, for thread-local variables of images and of the process.
 pub const TLS_GET_ADDR: &str = "__larder_tls_get_addr";
+/// Bytes between the end of the static thread-local block and the thread pointer: they belong to the host.
+pub const STATIC_TLS_DISTANCE: u64 = 0x1000;
+/// Bytes that the runtime reserves there for one image, in front of the host's.
+pub const STATIC_TLS_LEN: u64 = 0x1000;
+/// Alignment that a static block can have: the thread pointer is a multiple of it.
+pub const STATIC_TLS_ALIGN: u64 = 0x400;
 
 record! {
     /// A run of bytes: in the image where nothing else is said.
@@ -94,6 +100,8 @@ pub mod import_flags {
     pub const WEAK: u32 = 1;
     /// It is called, at least once.
     pub const FUNCTION: u32 = 2;
+    /// A thread-local variable, which code reaches through a [`ThreadSlot`](super::ThreadSlot); the import's own slot stays null.
+    pub const TLS: u32 = 4;
 }
 
 record! {
@@ -192,6 +200,43 @@ record! {
 }
 
 record! {
+    /// Words in RW through which code reaches a thread-local variable.
+    pub struct ThreadSlot {
+        /// Image offset of the first word, a multiple of [`WORD`].
+        pub place: u64,
+        /// What is added: an offset in the image's own block, or from the import.
+        pub offset: u64,
+        /// Index of the import, or [`THREAD_SLOT_OWN`].
+        pub import: u32,
+        /// [`thread_slot_kinds`].
+        pub kind: u32,
+    }
+}
+
+/// In place of an import's index: the image's own thread-local block.
+pub const THREAD_SLOT_OWN: u32 = u32::MAX;
+
+/// Values of [`ThreadSlot::kind`].
+pub mod thread_slot_kinds {
+    /// Two words, which code passes to [`TLS_GET_ADDR`](super::TLS_GET_ADDR): module number and offset in that module's block.
+    pub const PAIR: u32 = 1;
+    /// One word: the signed distance from the thread pointer to the variable, the same in every thread.
+    pub const DISTANCE: u32 = 2;
+    /// Two words, a TLS descriptor: a function and what it needs; and two more for the pair that this may be.
+    pub const DESCRIPTOR: u32 = 3;
+}
+
+/// Words of a slot of that kind; `None` if there is no such kind.
+pub fn thread_slot_words(kind: u32) -> Option<u64> {
+    match kind {
+        thread_slot_kinds::PAIR => Some(2),
+        thread_slot_kinds::DISTANCE => Some(1),
+        thread_slot_kinds::DESCRIPTOR => Some(4),
+        _ => None,
+    }
+}
+
+record! {
     /// What the loader must know, in one row.
     pub struct ImageHeader {
         /// [`MAGIC`].
@@ -238,8 +283,8 @@ record! {
         pub relr: Table,
         /// Rows of [`Fixup`].
         pub fixups: Table,
-        /// Rows of `u64`: image offsets of words in RW that become the image's TLS module number.
-        pub tls_modules: Table,
+        /// Rows of [`ThreadSlot`].
+        pub thread_slots: Table,
         /// Names.
         pub strings: Span,
         /// `.eh_frame_hdr` with its search table; empty if there is none.
@@ -252,6 +297,9 @@ record! {
         pub tls_mem_len: u64,
         /// Alignment of a thread's block.
         pub tls_align: u64,
+        /// Distance from a thread's block up to the thread pointer, if code counts on it: the block then lies in the
+        /// [`STATIC_TLS_LEN`] bytes in front of the last [`STATIC_TLS_DISTANCE`]. 0 if the block may lie anywhere.
+        pub tls_distance: u64,
         /// Alignment of the image in memory: a power of two, at least [`PAGE`].
         pub align: u64,
         /// Image offset, a multiple of [`PAGE`], whose address is a multiple of `align`.
@@ -409,9 +457,9 @@ impl<'a> Image<'a> {
         self.rows(self.header.indirect_functions)
     }
 
-    /// Image offsets of words that become the image's TLS module number.
-    pub fn tls_modules(&self) -> Rows<'a, u64> {
-        self.rows(self.header.tls_modules)
+    /// Words in RW through which code reaches thread-local variables.
+    pub fn thread_slots(&self) -> Rows<'a, ThreadSlot> {
+        self.rows(self.header.thread_slots)
     }
 
     /// The string, or `None` if it does not lie in the strings, contains a NUL or is not followed by one.

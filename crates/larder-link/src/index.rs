@@ -11,7 +11,8 @@ use crate::units::Units;
 use crate::{LinkOptions, Source};
 use larder_format::image::{
     ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Span,
-    Table, Text, Unit, export_flags, gnu_hash, import_flags, unit_flags,
+    THREAD_SLOT_OWN, Table, Text, ThreadSlot, Unit, export_flags, gnu_hash, import_flags, thread_slot_kinds,
+    unit_flags,
 };
 use larder_format::record::Record;
 
@@ -34,7 +35,7 @@ struct Counts {
     init: usize,
     fini: usize,
     bound: usize,
-    tls_modules: usize,
+    thread_slots: usize,
     unit_imports: usize,
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn plan_index(
         init: lists.init.len(),
         fini: lists.fini.len(),
         bound: needs.bound.len(),
-        tls_modules: needs.pairs.len() + usize::from(needs.block_pair),
+        thread_slots: needs.pairs.len() + usize::from(needs.block_pair),
         unit_imports: units.imports.len(),
     };
     Ok(IndexPlan { imports, exports, buckets, unit_names, strings: strings.bytes, producer, triple, counts })
@@ -152,7 +153,7 @@ impl IndexPlan {
             self.counts.init * u64::SIZE,
             self.counts.fini * u64::SIZE,
             (self.counts.bound + odd_count) * Fixup::SIZE,
-            self.counts.tls_modules * u64::SIZE,
+            self.counts.thread_slots * ThreadSlot::SIZE,
             relr_count * u64::SIZE,
             self.strings.len(),
             self.unit_names.len() * Unit::SIZE,
@@ -179,7 +180,7 @@ impl IndexPlan {
             init: tables.add(functions(addresses, &lists.init)),
             fini: tables.add(functions(addresses, &lists.fini)),
             fixups: tables.add(fixups(addresses, file).into_iter()),
-            tls_modules: tables.add((0..self.counts.tls_modules as u32).map(|index| addresses.pair(index))),
+            thread_slots: tables.add(thread_slots(addresses).into_iter()),
             relr: tables.add(addresses.layout.relr.iter().copied()),
             strings: tables.add_bytes(&self.strings),
             units: tables.add(unit_rows.into_iter()),
@@ -258,6 +259,14 @@ fn fixups(addresses: &Addresses<'_, '_>, file: &[u8]) -> Vec<Fixup> {
     let mut rows: Vec<Fixup> = addresses.needs.bound.iter().map(row).chain(odd_words).collect();
     rows.sort_by_key(|fixup| fixup.place);
     rows
+}
+
+fn thread_slots(addresses: &Addresses<'_, '_>) -> Vec<ThreadSlot> {
+    let needs = addresses.needs;
+    let pair = |place, offset| ThreadSlot { place, offset, import: THREAD_SLOT_OWN, kind: thread_slot_kinds::PAIR };
+    let pairs = needs.pairs.iter().zip(0..);
+    let pairs = pairs.map(|(&id, index)| pair(addresses.pair(index), addresses.thread_offset(id).unwrap_or_default()));
+    pairs.chain(needs.block_pair.then(|| pair(addresses.block_pair(), 0))).collect()
 }
 
 /// What relocating has put there: an image offset.

@@ -1,14 +1,13 @@
-//! Fills the sections that the linker makes itself: call stubs, slots of the image's own symbols, module and offset pairs, build id.
+//! Fills the sections that the linker makes itself: call stubs, slots of the image's own symbols, build id.
 
 use crate::address::Addresses;
 use crate::error::LinkError;
 use crate::layout::{BUILD_ID_LEN, Made, Segment};
 use crate::parallel::map_in_order;
 use crate::x86_64::{self, TRAP};
-use larder_format::image::WORD;
 use std::num::NonZeroUsize;
 
-/// Writes stubs, slots and pairs. Slots of imports stay zero: they are the loader's.
+/// Writes stubs and slots. Slots of imports and of thread-local variables stay zero: they are the loader's.
 pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]) -> Result<(), LinkError> {
     let needs = addresses.needs;
     fill_gaps_in_code(addresses, file);
@@ -25,9 +24,6 @@ pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]
     }
     for (&symbol, index) in needs.own_slots.iter().zip(0..) {
         put(file, addresses.own_slot(index), &addresses.symbol(symbol, 0).unwrap_or_default().to_le_bytes());
-    }
-    for (&symbol, index) in needs.pairs.iter().zip(0..) {
-        put(file, addresses.pair(index) + WORD, &addresses.thread_offset(symbol).unwrap_or_default().to_le_bytes());
     }
     Ok(())
 }

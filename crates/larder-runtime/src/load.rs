@@ -16,7 +16,7 @@ use crate::tls;
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, export_flags, verify_digest};
-use larder_format::record::{Record, Rows};
+use larder_format::record::Record;
 use std::ffi::{CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
@@ -201,14 +201,7 @@ fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Re
     relocate::relocate(&mut words, image.relr())?;
     relocate::fill_slots(&mut words, header.slots_offset, addresses)?;
     relocate::fill_fixups(&mut words, image.fixups(), addresses)?;
-    let places: Rows<'_, u64> = image.tls_modules();
-    match tls {
-        Some(module) => relocate::fill_tls_modules(&mut words, places, module.number()),
-        None if places.is_empty() => Ok(()),
-        None => {
-            Err(ImageError::Damaged { what: "thread-local words without a block", offset: header.tls_template.offset })
-        }
-    }
+    relocate::fill_thread_slots(&mut words, image.thread_slots(), tls.map(tls::Module::number))
 }
 
 /// Where the part of RW ends that is going to be written to: relro and the relocated words, and the last page of the file's part if it is

@@ -3,7 +3,9 @@
 //! Every place is compared with RW before it is written, so a damaged table can't reach other memory. Words of a RELR bitmap are
 //! compared once per bitmap, since tables of pointers make up most of the work of a load.
 
-use larder_format::image::{FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, WORD};
+use larder_format::image::{
+    FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, THREAD_SLOT_OWN, ThreadSlot, WORD, thread_slot_kinds,
+};
 use larder_format::record::Rows;
 
 /// Words that a RELR bitmap speaks of (ELF gABI, "Relative Relocation Table": all bits but the lowest).
@@ -124,9 +126,19 @@ pub(crate) fn fill_fixups(words: &mut Words, fixups: Rows<'_, Fixup>, addresses:
     Ok(())
 }
 
-/// Fills the words that hold the image's TLS module number.
-pub(crate) fn fill_tls_modules(words: &mut Words, places: Rows<'_, u64>, module: u64) -> Result<(), ImageError> {
-    places.iter().try_for_each(|place| words.write(place, module))
+/// Fills the words through which code reaches thread-local variables.
+pub(crate) fn fill_thread_slots(
+    words: &mut Words,
+    slots: Rows<'_, ThreadSlot>,
+    own: Option<u64>,
+) -> Result<(), ImageError> {
+    for slot in slots.iter() {
+        let module = own.filter(|_| slot.import == THREAD_SLOT_OWN && slot.kind == thread_slot_kinds::PAIR);
+        let module = module.ok_or(damaged("a thread-local slot has nothing to reach", slot.place))?;
+        words.write(slot.place, module)?;
+        words.write(slot.place.wrapping_add(WORD), slot.offset)?;
+    }
+    Ok(())
 }
 
 /// Checks what [`crate::resolve`] is going to take for granted of an import.

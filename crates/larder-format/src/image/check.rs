@@ -5,12 +5,15 @@
 
 use super::{
     ABI_VERSION, CpuModel, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageError, ImageHeader,
-    Import, IndirectFunction, MAGIC, PAGE, Span, Table, Unit, WORD,
+    Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Span, Table,
+    ThreadSlot, Unit, WORD,
 };
 use crate::record::Record;
 
 /// An image may not claim more address space than this: 1 TiB.
 const MEM_LEN_MAX: u64 = 1 << 40;
+/// Alignment of a thread-local block at most: 1 GiB.
+const TLS_ALIGN_MAX: u64 = 1 << 30;
 
 pub(super) fn header(bytes: &[u8], file_len: u64) -> Result<ImageHeader, ImageError> {
     identification(bytes)?;
@@ -159,7 +162,7 @@ fn tables(header: &ImageHeader) -> Result<(), ImageError> {
     table(header.relr, u64::SIZE, "the relocations leave R")?;
     table(header.fixups, Fixup::SIZE, "the fix-ups leave R")?;
     table(header.indirect_functions, IndirectFunction::SIZE, "the indirect functions leave R")?;
-    table(header.tls_modules, u64::SIZE, "the TLS words leave R")?;
+    table(header.thread_slots, ThreadSlot::SIZE, "the TLS slots leave R")?;
     inside_r(header, header.strings, "the strings leave R")
 }
 
@@ -178,10 +181,24 @@ fn unwind_and_tls(header: &ImageHeader) -> Result<(), ImageError> {
         return Err(ImageError::Damaged { what: "the TLS template is larger than the block", offset });
     }
     let align = header.tls_align;
-    if header.tls_mem_len > 0 && !(align.is_power_of_two() && align <= PAGE) {
-        return Err(ImageError::Damaged { what: "the TLS alignment is no power of two up to a page", offset });
+    if header.tls_mem_len > 0 && !(align.is_power_of_two() && align <= TLS_ALIGN_MAX) {
+        return Err(ImageError::Damaged { what: "the TLS alignment is no power of two up to 1 GiB", offset });
     }
-    Ok(())
+    if header.tls_distance == 0 || is_static_block(header) {
+        return Ok(());
+    }
+    Err(ImageError::Damaged { what: "the TLS block is not where static ones are", offset })
+}
+
+/// Whether the block fills some of the bytes that the runtime reserves, at an aligned place.
+fn is_static_block(header: &ImageHeader) -> bool {
+    let (distance, len, align) = (header.tls_distance, header.tls_mem_len, header.tls_align);
+    let end = distance.checked_sub(len);
+    distance <= STATIC_TLS_DISTANCE + STATIC_TLS_LEN
+        && end.is_some_and(|end| end >= STATIC_TLS_DISTANCE)
+        && len > 0
+        && align <= STATIC_TLS_ALIGN
+        && distance.is_multiple_of(align)
 }
 
 fn inside_r(header: &ImageHeader, span: Span, what: &'static str) -> Result<(), ImageError> {

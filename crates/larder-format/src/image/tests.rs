@@ -147,7 +147,7 @@ fn numbers_that_contradict_each_other_are_damage() {
         ("fini", |h| h.fini = Table { offset: 4095, count: 1 }),
         ("relr", |h| h.relr = Table { offset: 4095, count: 1 }),
         ("fixups", |h| h.fixups = Table { offset: 4090, count: 1 }),
-        ("tls words", |h| h.tls_modules = Table { offset: 4095, count: 1 }),
+        ("tls slots", |h| h.thread_slots = Table { offset: 4095, count: 1 }),
         ("strings", |h| h.strings.len = u64::MAX),
         ("unwind table", |h| h.eh_frame_hdr.len = 4097),
         ("unwind", |h| h.eh_frame.offset = u64::MAX),
@@ -163,17 +163,27 @@ fn numbers_that_contradict_each_other_are_damage() {
         ("CPU model before RW", |h| h.cpu_model = PAGE),
         ("CPU model behind RW", |h| h.cpu_model = 3 * PAGE - 16),
         ("CPU model nowhere", |h| h.cpu_model = u64::MAX),
+        ("static tls without a block", |h| h.tls_distance = 0x1010),
+        ("static tls too near", |h| static_block(h, 0x1010, 17, 16)),
+        ("static tls too far", |h| static_block(h, 0x2010, 16, 16)),
+        ("static tls at an odd place", |h| static_block(h, 0x1018, 8, 16)),
+        ("static tls over-aligned", |h| static_block(h, 0x1800, 8, 0x800)),
         ("dso handle", |h| h.dso_handle = PAGE),
         ("source", |h| h.source = Span { offset: u64::MAX, len: 2 }),
     ];
     assert_eq!(bent(|_| ()), Ok(()));
+    assert_eq!(bent(|h| static_block(h, 0x2000, 0x1000, 0x400)), Ok(()));
     for (name, bend) in bends {
         assert!(matches!(bent(bend), Err(ImageError::Damaged { .. })), "{name}: {:?}", bent(bend));
     }
-    assert!(matches!(bent(|h| h.format_version = 1), Err(ImageError::WrongVersion { .. })));
+    assert!(matches!(bent(|h| h.format_version = FORMAT_VERSION + 1), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.abi_version = 0), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.magic[0] = 0), Err(ImageError::NotAnImage(_))));
     assert!(matches!(bent(|h| h.file_len = 1), Err(ImageError::Truncated { .. })));
+}
+
+fn static_block(header: &mut ImageHeader, distance: u64, len: u64, align: u64) {
+    (header.tls_distance, header.tls_mem_len, header.tls_align) = (distance, len, align);
 }
 
 #[test]

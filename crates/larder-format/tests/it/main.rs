@@ -4,7 +4,7 @@ use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::FEATURES;
 use larder_format::image::{
     ABI_VERSION, CpuModel, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import, IndirectFunction, MAGIC,
-    PAGE, Span, Table, Text, Unit,
+    PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Span, Table, Text, ThreadSlot, Unit,
 };
 use larder_format::record::{FieldInfo, Record};
 
@@ -45,6 +45,7 @@ fn every_record_is_documented_as_it_is() {
     compare("Fix-up", Fixup::FIELDS);
     compare("Indirect function", IndirectFunction::FIELDS);
     compare("CPU model", CpuModel::FIELDS);
+    compare("Thread slot", ThreadSlot::FIELDS);
 }
 
 #[test]
@@ -56,6 +57,9 @@ fn constants_are_documented_as_they_are() {
         ("ABI_VERSION", ABI_VERSION.to_string()),
         ("HEADER_OFFSET", format!("{HEADER_OFFSET:#x}")),
         ("PAGE", format!("{PAGE:#x}")),
+        ("STATIC_TLS_DISTANCE", format!("{STATIC_TLS_DISTANCE:#x}")),
+        ("STATIC_TLS_LEN", format!("{STATIC_TLS_LEN:#x}")),
+        ("STATIC_TLS_ALIGN", format!("{STATIC_TLS_ALIGN:#x}")),
     ] {
         assert!(text.contains(&format!("| `{name}` | {value} |")), "docs/format.md: {name} is {value}");
     }

@@ -1,7 +1,9 @@
 //! Bent, cut and foreign files: a typed error, and nothing of them left in memory.
 
 use crate::small::*;
-use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, TLS_GET_ADDR};
+use larder_format::image::{
+    HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, THREAD_SLOT_OWN, TLS_GET_ADDR, ThreadSlot, thread_slot_kinds,
+};
 use larder_format::record::Record;
 use larder_runtime::{ImageFile, LoadError, Mapped, Sealed};
 use std::path::Path;
@@ -14,10 +16,14 @@ fn full() -> Small {
     let at = image.next_function();
     image.init = vec![image.function("init", &jumping_to_slot(at, 2))];
     image.fini = image.init.clone();
-    image.tls_modules = vec![DATA + 0x20];
+    image.thread_slots = vec![own_pair(DATA + 0x20)];
     image.tls_template = vec![1, 2, 3];
     image.tls_mem_len = 64;
     image
+}
+
+fn own_pair(place: u64) -> ThreadSlot {
+    ThreadSlot { place, offset: 8, import: THREAD_SLOT_OWN, kind: thread_slot_kinds::PAIR }
 }
 
 fn mapped_places(name: &str) -> usize {
@@ -101,7 +107,7 @@ fn rows_that_contradict_the_header_are_damage() {
         ("fix-up without import", |image| image.fixups[0].import = 3),
         ("initialiser in data", |image| image.init = vec![DATA]),
         ("finaliser nowhere", |image| image.fini = vec![u64::MAX]),
-        ("thread-local word outside of RW", |image| image.tls_modules = vec![CODE]),
+        ("thread-local word outside of RW", |image| image.thread_slots = vec![own_pair(CODE)]),
         ("thread-local word without a block", |image| {
             image.tls_mem_len = 0;
             image.tls_template = Vec::new();

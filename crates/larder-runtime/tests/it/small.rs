@@ -3,7 +3,7 @@
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{
     ABI_VERSION, EM_X86_64, ET_DYN, Export, ExportTable, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import,
-    MAGIC, PAGE, Span, Table, Text, content_digest, content_digest_span, export_flags, gnu_hash,
+    MAGIC, PAGE, Span, Table, Text, ThreadSlot, content_digest, content_digest_span, export_flags, gnu_hash,
 };
 use larder_format::record::Record;
 use larder_runtime::{
@@ -38,7 +38,7 @@ pub(crate) struct Small {
     pub(crate) fini: Vec<u64>,
     pub(crate) relr: Vec<u64>,
     pub(crate) fixups: Vec<Fixup>,
-    pub(crate) tls_modules: Vec<u64>,
+    pub(crate) thread_slots: Vec<ThreadSlot>,
     pub(crate) tls_template: Vec<u8>,
     pub(crate) tls_mem_len: u64,
     /// Words at image offsets, before relocation.
@@ -128,7 +128,7 @@ impl Small {
         header.fini = writer.rows(&self.fini);
         header.relr = writer.rows(&self.relr);
         header.fixups = writer.rows(&self.fixups);
-        header.tls_modules = writer.rows(&self.tls_modules);
+        header.thread_slots = writer.rows(&self.thread_slots);
         header.tls_template = writer.bytes(&self.tls_template);
         header.strings = writer.bytes(&strings);
         let mut file = writer.file;
