@@ -1,6 +1,7 @@
 //! From bitcode to native code: `larder run` in an empty store against `opt -O2` and `llc -O2`.
 //!
-//! The peer only makes an object; ours also links, verifies, publishes and runs. Both are given one core, then two.
+//! The peer only makes an object; ours also links, verifies, publishes and runs. Both are given one core, then two; a large work is
+//! compiled once, on two. What either side's largest process had in memory at most is a measure of its own.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +23,7 @@ pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec
     let all = sched_getaffinity(None)?;
     let mut rows = Vec::new();
     for cores in [1, 2] {
-        if all.count() < cores {
+        if all.count() < cores || (work.is_large && cores == 1) {
             continue;
         }
         // Children inherit it.
@@ -46,17 +47,17 @@ fn first_cores(all: &CpuSet, count: u32) -> CpuSet {
     chosen
 }
 
-fn measure_both(work: &Work, peers: &Peers, limits: &Limits, cores: u32) -> Result<[Row; 2]> {
+fn measure_both(work: &Work, peers: &Peers, limits: &Limits, cores: u32) -> Result<Vec<Row>> {
     let mut ours = Ok(Vec::new());
     let mut theirs = Ok(Vec::new());
-    for _ in 0..if limits.quick { 1 } else { 5 } {
+    for _ in 0..if limits.quick || work.is_large { 1 } else { 5 } {
         let place = tempfile::tempdir()?;
         let cold = Side::Keeping(Keeper::Larder, Temperature::Cold);
-        note(&mut ours, time_all(&mut [peers.command(cold, work, place.path())], limits)?);
-        note(&mut theirs, time_all(&mut opt_and_llc(work, peers, place.path()), limits)?);
+        note(&mut ours, run_all(&mut [peers.command(cold, work, place.path())], limits)?);
+        note(&mut theirs, run_all(&mut opt_and_llc(work, peers, place.path()), limits)?);
     }
     let name = work_name(&work.name, cores);
-    Ok([row(&name, crate::sides::LARDER_COLD, ours), row(&name, THEIRS, theirs)])
+    Ok([rows(&name, crate::sides::LARDER_COLD, ours), rows(&name, THEIRS, theirs)].concat())
 }
 
 fn opt_and_llc(work: &Work, peers: &Peers, place: &Path) -> [Command; 2] {
@@ -68,31 +69,44 @@ fn opt_and_llc(work: &Work, peers: &Peers, place: &Path) -> [Command; 2] {
     [opt, llc]
 }
 
-/// Milliseconds of all commands one after the other, or why one of them failed.
-fn time_all(commands: &mut [Command], limits: &Limits) -> Result<Result<f64, String>> {
-    let mut total_ms = 0.0;
+/// What it took from bitcode to native code.
+struct Cost {
+    time_ms: f64,
+    peak_mb: f64,
+}
+
+type Sample = Result<Vec<Cost>, String>;
+
+/// The cost of all commands one after the other, or why one of them failed.
+fn run_all(commands: &mut [Command], limits: &Limits) -> Result<Result<Cost, String>> {
+    let mut cost = Cost { time_ms: 0.0, peak_mb: 0.0 };
     for command in commands {
         let ran = run(command, limits.run)?;
         if ran.ending != Ending::Code(0) {
             return Ok(Err(format!("{:?}: {}", ran.ending, ran.complaint())));
         }
-        total_ms += ran.time.as_secs_f64() * 1e3;
+        cost.time_ms += ran.time.as_secs_f64() * 1e3;
+        cost.peak_mb = cost.peak_mb.max(ran.peak_len as f64 / 1e6);
     }
-    Ok(Ok(total_ms))
+    Ok(Ok(cost))
 }
 
-fn note(sample: &mut Result<Vec<f64>, String>, time: Result<f64, String>) {
-    match (sample.as_mut(), time) {
-        (Ok(times), Ok(time)) => times.push(time),
+fn note(sample: &mut Sample, cost: Result<Cost, String>) {
+    match (sample.as_mut(), cost) {
+        (Ok(costs), Ok(cost)) => costs.push(cost),
         (_, Err(failure)) => *sample = Err(failure),
         (Err(_), Ok(_)) => {}
     }
 }
 
-fn row(work: &str, side: &str, sample: Result<Vec<f64>, String>) -> Row {
-    let (numbers, note) = match sample {
-        Ok(times) => (Numbers::of(times), String::new()),
-        Err(failure) => (None, failure),
+/// One row for the time, one for the memory.
+fn rows(work: &str, side: &str, sample: Sample) -> Vec<Row> {
+    let row = |measure, of: fn(&Cost) -> f64| {
+        let (numbers, note) = match &sample {
+            Ok(costs) => (Numbers::of(costs.iter().map(of).collect()), String::new()),
+            Err(failure) => (None, failure.clone()),
+        };
+        Row { measure, work: work.to_owned(), side: side.to_owned(), numbers, note }
     };
-    Row { measure: Measure::Cold, work: work.to_owned(), side: side.to_owned(), numbers, note }
+    vec![row(Measure::Cold, |cost| cost.time_ms), row(Measure::Peak, |cost| cost.peak_mb)]
 }

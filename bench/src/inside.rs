@@ -1,7 +1,7 @@
 //! What loading costs inside a process that is already running: map, bind and find `main`, against the system's loader.
 //!
 //! Each sample is a process of its own (`bench/src/bin/inside.rs`), because a loader that loads the same thing again has
-//! an easier job. libm is there beforehand on both sides: finding and loading it costs more than all the rest.
+//! an easier job. libm is there beforehand on both sides (for C++ the C++ library, too): finding and loading it costs more than all the rest.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +29,7 @@ pub(crate) fn measure(work: &Work, peers: &Peers, places: &Places, limits: &Limi
     // The first round brings everything into the page cache and counts for nothing.
     for round in 0..=limits.runs {
         for ((_, way, file), sample) in sides.iter().zip(&mut samples) {
-            let time = once(peers, way, file, limits)?;
+            let time = once(peers, way, file, work.libraries, limits)?;
             match (sample.as_mut(), time) {
                 (Ok(times), Ok(time)) if round > 0 => times.push(time),
                 (Ok(_), Err(failure)) => *sample = Err(failure),
@@ -42,8 +42,9 @@ pub(crate) fn measure(work: &Work, peers: &Peers, places: &Places, limits: &Limi
 }
 
 /// Microseconds of one load, or why there was none.
-fn once(peers: &Peers, way: &str, file: &Path, limits: &Limits) -> Result<Result<f64, String>> {
-    let ran = run(Command::new(&peers.inside).arg(way).arg(file).env_remove("LD_LIBRARY_PATH"), limits.run)?;
+fn once(peers: &Peers, way: &str, file: &Path, libraries: &[&str], limits: &Limits) -> Result<Result<f64, String>> {
+    let ran =
+        run(Command::new(&peers.inside).arg(way).arg(file).args(libraries).env_remove("LD_LIBRARY_PATH"), limits.run)?;
     if ran.ending != Ending::Code(0) {
         return Ok(Err(format!("{:?}: {}", ran.ending, ran.complaint())));
     }

@@ -18,6 +18,7 @@ mod process;
 mod report;
 mod rows;
 mod sides;
+mod size;
 mod start;
 mod targets;
 mod works;
@@ -122,7 +123,11 @@ fn measure(arguments: &Arguments, peers: &Peers, works: &[Work]) -> Result<Vec<R
         if arguments.wants(Measure::Memory) && work.name == "generated_10000" {
             rows.extend(memory::measure(work, peers, &places, &limits)?);
         }
-        if arguments.wants(Measure::Cold) && work.name == "sqlite" {
+        if arguments.wants(Measure::Size) && work.name == "duckdb" {
+            rows.extend(size::measure(work, peers, &places, &limits)?);
+        }
+        let is_compiled_alone = ["sqlite", "duckdb"].contains(&work.name.as_str());
+        if (arguments.wants(Measure::Cold) || arguments.wants(Measure::Peak)) && is_compiled_alone {
             rows.extend(cold::measure(work, peers, &limits)?);
         }
         if arguments.wants(Measure::Calls) && work.name == "sqlite" {

@@ -9,13 +9,15 @@ use std::mem::MaybeUninit;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// What became of one run.
 pub(crate) struct Ran {
     pub(crate) time: Duration,
+    /// The most memory that it, or any one process that it waited for, had in use: resident bytes.
+    pub(crate) peak_len: u64,
     pub(crate) ending: Ending,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
@@ -61,10 +63,10 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Ran> {
     if timed_out {
         kill_process(pid, Signal::KILL)?;
     }
-    let ending = wait(pid)?;
+    let (ending, peak_len) = wait(pid)?;
     let time = start.elapsed();
     let ending = if timed_out { Ending::TimedOut } else { ending };
-    Ok(Ran { time, ending, stdout: content(&mut stdout)?, stderr: content(&mut stderr)? })
+    Ok(Ran { time, peak_len, ending, stdout: content(&mut stdout)?, stderr: content(&mut stderr)? })
 }
 
 fn ends_within(pid: Pid, limit: Duration) -> Result<bool> {
@@ -73,7 +75,8 @@ fn ends_within(pid: Pid, limit: Duration) -> Result<bool> {
     Ok(poll(&mut ends, Some(&Timespec::try_from(limit)?))? > 0)
 }
 
-fn wait(pid: Pid) -> Result<Ending> {
+/// How it ended, and its peak of memory in bytes.
+fn wait(pid: Pid) -> Result<(Ending, u64)> {
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::uninit();
     // SAFETY: both places are ours and large enough; the child is ours, so its id can't have been given to another process.
@@ -81,11 +84,14 @@ fn wait(pid: Pid) -> Result<Ending> {
     if waited < 0 {
         bail!(std::io::Error::last_os_error());
     }
-    match (libc::WIFEXITED(status), libc::WIFSIGNALED(status)) {
-        (true, _) => Ok(Ending::Code(libc::WEXITSTATUS(status))),
-        (_, true) => Ok(Ending::Signal(libc::WTERMSIG(status))),
-        _ => Err(anyhow!("a process that neither exited nor was killed")),
-    }
+    // SAFETY: the call has succeeded, so it has filled this in.
+    let usage = unsafe { usage.assume_init() };
+    let ending = match (libc::WIFEXITED(status), libc::WIFSIGNALED(status)) {
+        (true, _) => Ending::Code(libc::WEXITSTATUS(status)),
+        (_, true) => Ending::Signal(libc::WTERMSIG(status)),
+        _ => bail!("a process that neither exited nor was killed"),
+    };
+    Ok((ending, u64::try_from(usage.ru_maxrss)? * 1024))
 }
 
 fn content(file: &mut File) -> Result<Vec<u8>> {
@@ -110,6 +116,15 @@ mod tests {
         {
             assert_eq!(shell(script)?.ending, expected, "{script}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn the_peak_is_that_of_the_largest_process() -> Result<()> {
+        let hungry = "head -c 100000000 /dev/zero | tail -c 90000000 | wc -c";
+        let small = shell("true")?.peak_len;
+        let large = shell(hungry)?.peak_len;
+        assert!(small < 50_000_000 && large > 90_000_000, "{small} {large}");
         Ok(())
     }
 

@@ -30,10 +30,13 @@ impl Report {
         let _ = writeln!(std::io::stdout(), "{}", self.markdown());
     }
 
-    /// Writes `<date>-<machine>.md` and `.json` into a directory.
+    /// Writes `<date>-<machine>.md` and `.json` into a directory; a bench of a single work has its name behind that.
     pub(crate) fn write(&self, directory: &Path) -> Result<()> {
         fs::create_dir_all(directory)?;
-        let name = format!("{}-{}", self.machine.date, self.machine.slug());
+        let mut name = format!("{}-{}", self.machine.date, self.machine.slug());
+        if let [(work, _)] = self.works.as_slice() {
+            name = format!("{name}-{work}");
+        }
         let write = |extension: &str, text: String| {
             let path = directory.join(format!("{name}.{extension}"));
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))

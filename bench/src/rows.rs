@@ -15,6 +15,10 @@ pub(crate) enum Measure {
     Memory,
     /// From bitcode to native code, in milliseconds.
     Cold,
+    /// The largest process on the way from bitcode to native code: its peak of resident memory, in megabytes.
+    Peak,
+    /// Files of native code, in megabytes.
+    Size,
     /// System calls of one run.
     Calls,
 }
@@ -25,7 +29,7 @@ impl Measure {
         match self {
             Measure::Start | Measure::Cold => "ms",
             Measure::Inside => "µs",
-            Measure::Memory => "MB",
+            Measure::Memory | Measure::Peak | Measure::Size => "MB",
             Measure::Calls => "calls",
         }
     }
@@ -37,6 +41,8 @@ impl Measure {
             Measure::Inside => "map + bind + lookup inside a process",
             Measure::Memory => "eight processes, sum of PSS",
             Measure::Cold => "bitcode to native code, -O2",
+            Measure::Peak => "bitcode to native code, memory of the largest process",
+            Measure::Size => "size of the files",
             Measure::Calls => "system calls of one run",
         }
     }

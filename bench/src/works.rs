@@ -15,6 +15,10 @@ pub(crate) struct Work {
     /// Bitcode as a front end gives it.
     pub(crate) module: PathBuf,
     pub(crate) arguments: Vec<String>,
+    /// It takes so long to compile that it is compiled as seldom as possible.
+    pub(crate) is_large: bool,
+    /// Libraries that it needs beyond the C library.
+    pub(crate) libraries: &'static [&'static str],
     pub(crate) native: Native,
 }
 
@@ -42,7 +46,13 @@ CREATE INDEX item_name ON item(name);\
 SELECT count(*), sum(price), min(name), max(name) FROM item;\
 SELECT id, name FROM item WHERE name LIKE '%9' ORDER BY price DESC LIMIT 3;";
 
-/// The works that were asked for, smallest first; all of them if none was named.
+const DUCKDB: &str = "\
+CREATE TABLE item AS SELECT i AS id, 'item ' || i AS name, i * 1.25 AS price, i % 7 AS kind FROM range(1000) t(i);\
+SELECT count(*), sum(price), min(name), max(name) FROM item;\
+SELECT kind, sum(price) FROM item JOIN range(500) t(i) ON i = id GROUP BY kind ORDER BY kind;\
+SELECT id, rank() OVER (ORDER BY price DESC) AS place FROM item WHERE name LIKE '%99' ORDER BY place LIMIT 3;";
+
+/// The works that were asked for, smallest first; if none was named, all but DuckDB, which takes more than an hour to build and to measure.
 pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result<Vec<Work>> {
     let mut works = Vec::new();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
@@ -61,12 +71,22 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
         // Building the largest takes minutes, so a quick bench has it only when it is named.
         let too_long = quick && functions == 100_000 && only.is_empty();
         if wanted(&name) && !too_long {
-            works.push(work(programs, &name, &format!("{functions} functions"), programs.generated(functions)?, &[])?);
+            let title = format!("{functions} functions");
+            let mut generated = work(programs, &name, &title, programs.generated(functions)?, &[])?;
+            generated.is_large = functions >= 10_000;
+            works.push(generated);
         }
+    }
+    if only.iter().any(|wanted| wanted == "duckdb") {
+        let title = "DuckDB, create/insert/join/aggregate in memory";
+        let mut duckdb = work(programs, "duckdb", title, programs.duckdb()?, &[":memory:", DUCKDB])?;
+        duckdb.is_large = true;
+        duckdb.libraries = &["libm.so.6", "libstdc++.so.6"];
+        works.push(duckdb);
     }
     ensure!(
         !works.is_empty(),
-        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000"
+        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, duckdb"
     );
     Ok(works)
 }
@@ -79,5 +99,13 @@ fn work(programs: &Programs, name: &str, title: &str, module: PathBuf, arguments
         executable: programs.executable(&module)?,
     };
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    Ok(Work { name: name.to_owned(), title: title.to_owned(), module, arguments, native })
+    Ok(Work {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        module,
+        arguments,
+        is_large: false,
+        libraries: &["libm.so.6"],
+        native,
+    })
 }

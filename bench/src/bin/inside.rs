@@ -1,8 +1,8 @@
-//! `inside dlopen LIBRARY` or `inside larder IMAGE`: loads one thing, finds its `main`, and prints how many nanoseconds
-//! that took.
+//! `inside dlopen LIBRARY NEEDED…` or `inside larder IMAGE NEEDED…`: loads one thing, finds its `main`, and prints how many
+//! nanoseconds that took.
 //!
-//! Before the clock starts, both ways are given what a process that has been running for a while has anyway: libm is
-//! loaded and the CPU's features are known. The image counts as verified, as it is for every load after the first.
+//! Before the clock starts, both ways are given what a process that has been running for a while has anyway: what
+//! the thing needs is loaded and the CPU's features are known. The image counts as verified, as it is for every load after the first.
 
 use std::env;
 use std::ffi::{CString, OsStr};
@@ -17,8 +17,10 @@ use larder_runtime::{Arguments, Expectations, ImageFile, Integrity, Mapped, Proc
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = env::args_os().collect();
-    let [_, way, file] = arguments.as_slice() else { bail!("usage: inside dlopen|larder FILE") };
-    open_library(OsStr::new("libm.so.6"))?;
+    let [_, way, file, needed @ ..] = arguments.as_slice() else { bail!("usage: inside dlopen|larder FILE NEEDED…") };
+    for library in needed {
+        open_library(library)?;
+    }
     let features = cpu::host_features();
     let time = match way.to_str() {
         Some("dlopen") => time_dlopen(file)?,

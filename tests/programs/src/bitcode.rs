@@ -6,11 +6,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use anyhow::{Context, Result};
 
 use crate::artefacts::{Recipe, artefact};
+use crate::parallel;
 use crate::sources::{Sources, workspace};
 use crate::tools::{Tools, run};
 
@@ -96,18 +96,7 @@ impl Programs {
     fn compile_all(&self, directory: &Path, files: &[PathBuf], flags: &[&str], parts: &Path) -> Result<Vec<PathBuf>> {
         let outputs: Vec<_> = (0..files.len()).map(|index| parts.join(format!("{index}.bc"))).collect();
         let jobs: Vec<_> = files.iter().zip(&outputs).collect();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
-            let mut threads = Vec::new();
-            for share in jobs.chunks(jobs.len().div_ceil(cores)) {
-                threads
-                    .push(scope.spawn(|| share.iter().try_for_each(|(c, bc)| self.compile(directory, c, flags, bc))));
-            }
-            // A panic of a thread is a bug of ours, and stays one.
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })?;
+        parallel::for_each(&jobs, |(source, out)| self.compile(directory, source, flags, out))?;
         Ok(outputs)
     }
 
@@ -125,7 +114,7 @@ impl Programs {
 }
 
 /// A file that this crate itself carries.
-fn own(name: &str) -> PathBuf {
+pub(crate) fn own(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("c").join(name)
 }
 

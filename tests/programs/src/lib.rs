@@ -2,7 +2,7 @@
 //!
 //! Toy modules don't find what real ones do: computed gotos, tables of a thousand pointers, `setjmp`, weak symbols, a
 //! function of three thousand basic blocks. So the work here is Lua 5.4 and SQLite, from the C sources that the crates
-//! `lua-src` and `libsqlite3-sys` carry, and modules of any size that a generator writes.
+//! `lua-src` and `libsqlite3-sys` carry, and modules of any size that a generator writes; and, for those who have an hour, DuckDB.
 //!
 //! Every program is given as optimisable but unoptimised bitcode (what a front end hands to a JIT), and the same
 //! bitcode as object, shared library and executable, made by LLVM's own programs, for comparison. What was built once
@@ -14,13 +14,15 @@
 
 mod artefacts;
 mod bitcode;
+mod duckdb;
 mod generated;
 mod native;
+mod parallel;
 mod scripts;
 mod sources;
 mod tools;
 
 pub use bitcode::Programs;
 pub use generated::write_generated;
-pub use scripts::{LUA_SCRIPTS, SQL_SCRIPTS, lua_script, sql_script};
+pub use scripts::{DUCKDB_SCRIPTS, LUA_SCRIPTS, SQL_SCRIPTS, duckdb_script, lua_script, sql_script};
 pub use tools::{Tools, run};

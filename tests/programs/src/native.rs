@@ -18,7 +18,8 @@ const LLC_FLAGS: [&str; 4] = ["-O2", "-mcpu=native", "-relocation-model=pic", "-
 const SHARED_FLAGS: [&str; 5] =
     ["-shared", "-fuse-ld=lld", "-Wl,-z,now", "-Wl,-z,pack-relative-relocs", "-Wl,--no-undefined-version"];
 const EXECUTABLE_FLAGS: [&str; 4] = ["-pie", "-fuse-ld=lld", "-Wl,-z,now", "-Wl,-z,pack-relative-relocs"];
-const LIBRARIES: [&str; 1] = ["-lm"];
+/// The C++ library only for programs that need it.
+const LIBRARIES: [&str; 4] = ["-lm", "-Wl,--push-state,--as-needed", "-lstdc++", "-Wl,--pop-state"];
 const ONLY_MAIN: &str = "{ global: main; local: *; };\n";
 
 impl Programs {

@@ -13,6 +13,9 @@ pub const LUA_SCRIPTS: [&str; 8] =
 pub const SQL_SCRIPTS: [&str; 8] =
     ["stress", "joins", "windows", "triggers", "json", "fts", "functions", "transactions"];
 
+/// Names of the scripts for DuckDB, for [`duckdb_script`].
+pub const DUCKDB_SCRIPTS: [&str; 7] = ["tables", "errors", "threads", "text", "files", "transactions", "stored"];
+
 /// The file of a Lua script: self-contained, takes no arguments, runs well under a second.
 pub fn lua_script(name: &str) -> PathBuf {
     script("lua", name, "lua")
@@ -21,6 +24,11 @@ pub fn lua_script(name: &str) -> PathBuf {
 /// The file of an SQL script: expects an empty database, runs well under a second.
 pub fn sql_script(name: &str) -> PathBuf {
     script("sql", name, "sql")
+}
+
+/// The file of a script for DuckDB: expects an empty database, writes files into the current directory, runs a few seconds.
+pub fn duckdb_script(name: &str) -> PathBuf {
+    script("duckdb", name, "sql")
 }
 
 fn script(directory: &str, name: &str, extension: &str) -> PathBuf {

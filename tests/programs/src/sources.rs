@@ -23,7 +23,7 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn find() -> Result<Sources> {
-        let metadata = metadata(true).or_else(|_| metadata(false))?;
+        let metadata = metadata(workspace())?;
         Ok(Sources {
             lua: package_directory(&metadata, "lua-src")?.join("lua-5.4.9"),
             sqlite: package_directory(&metadata, "libsqlite3-sys")?.join("sqlite3"),
@@ -31,14 +31,16 @@ impl Sources {
     }
 }
 
-/// Off line first: nothing is asked of the network when everything is there.
-fn metadata(offline: bool) -> Result<Value> {
+/// What cargo says of the package in that directory and of all that it depends on.
+pub(crate) fn metadata(package: &Path) -> Result<Value> {
+    // Off line first: nothing is asked of the network when everything is there.
+    ask_cargo(package, &["--offline"]).or_else(|_| ask_cargo(package, &[]))
+}
+
+fn ask_cargo(package: &Path, options: &[&str]) -> Result<Value> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["metadata", "--format-version=1"]).current_dir(workspace());
-    if offline {
-        command.arg("--offline");
-    }
+    command.args(["metadata", "--format-version=1"]).args(options).current_dir(package);
     let output = command.output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim_end());
@@ -46,7 +48,7 @@ fn metadata(offline: bool) -> Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-fn package_directory(metadata: &Value, name: &str) -> Result<PathBuf> {
+pub(crate) fn package_directory(metadata: &Value, name: &str) -> Result<PathBuf> {
     let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
     let package = packages.iter().find(|package| package["name"] == name);
     let manifest = package.and_then(|package| package["manifest_path"].as_str());
