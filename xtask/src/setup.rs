@@ -52,7 +52,7 @@ enum Place {
 }
 
 /// To need something more, add a line: the thing, the reason, and the package of Debian and Ubuntu.
-const NEEDS: [Need; 12] = {
+const NEEDS: [Need; 13] = {
     use Place::{LlvmHeader, LlvmLibrary, LlvmProgram, Program};
     use Scope::{Build, Test};
     const fn need(what: &'static str, why: &'static str, package: &'static str, scope: Scope, place: Place) -> Need {
@@ -70,6 +70,7 @@ const NEEDS: [Need; 12] = {
         need("lld 22", "what Larder is compared with", "lld-22", Test, LlvmProgram("ld.lld")),
         need("binutils", "tests read images with it", "binutils", Test, Program(&["readelf"])),
         need("gdb", "tests debug images with it", "gdb", Test, Program(&["gdb"])),
+        need("perf", "tests profile saved code with it", "linux-perf", Test, Program(&["perf"])),
         need("strace", "tests count system calls with it", "strace", Test, Program(&["strace"])),
     ]
 };

@@ -237,6 +237,22 @@ pub fn thread_slot_words(kind: u32) -> Option<u64> {
 }
 
 record! {
+    /// A loaded section, for debuggers: they ask for each by its name.
+    pub struct Section {
+        /// Its name.
+        pub name: Text,
+        /// Image offset of its first byte.
+        pub offset: u64,
+        /// Bytes in memory.
+        pub len: u64,
+        /// `sh_type` of ELF.
+        pub kind: u32,
+        /// `sh_flags` of ELF, of which these have none beyond 32 bits.
+        pub flags: u32,
+    }
+}
+
+record! {
     /// What the loader must know, in one row.
     pub struct ImageHeader {
         /// [`MAGIC`].
@@ -245,7 +261,7 @@ record! {
         pub format_version: u32,
         /// [`ABI_VERSION`].
         pub abi_version: u32,
-        /// BLAKE3 of the whole file with these 32 bytes as zeros.
+        /// BLAKE3 of the whole file but its checksum, with these 32 bytes as zeros.
         pub content_digest: [u8; 32],
         /// The key it was made for; zeros if it was built for none.
         pub key: [u8; 32],
@@ -285,6 +301,8 @@ record! {
         pub fixups: Table,
         /// Rows of [`ThreadSlot`].
         pub thread_slots: Table,
+        /// Rows of [`Section`].
+        pub sections: Table,
         /// Names.
         pub strings: Span,
         /// `.eh_frame_hdr` with its search table; empty if there is none.
@@ -462,6 +480,11 @@ impl<'a> Image<'a> {
         self.rows(self.header.thread_slots)
     }
 
+    /// The loaded sections, in the order of the file.
+    pub fn sections(&self) -> Rows<'a, Section> {
+        self.rows(self.header.sections)
+    }
+
     /// The string, or `None` if it does not lie in the strings, contains a NUL or is not followed by one.
     #[inline]
     pub fn text(&self, text: Text) -> Option<&'a [u8]> {
@@ -500,31 +523,49 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Digest of a whole image, with the digest field read as zeros.
+/// CRC-32 of every image: its last four bytes are the CRC-32 of all before them, and the CRC of data with its own CRC behind it is this
+/// residue. A debugger compares it before it takes debug information from the file (GDB manual, "Separate Debug Files"), and the
+/// loader can tell it without having read the file.
+pub const FILE_CRC: u32 = 0x2144_df1c;
+/// Bytes of the checksum at the end.
+pub const CHECKSUM_LEN: usize = size_of::<u32>();
+
+/// Completes an image: writes its digest, then the checksum behind everything. `false` if the bytes are too few for an image.
+pub fn seal(file: &mut [u8]) -> bool {
+    let Some(digest) = content_digest(file) else { return false };
+    file[content_digest_span()].copy_from_slice(&digest);
+    let end = file.len() - CHECKSUM_LEN;
+    let checksum = crc32fast::hash(&file[..end]);
+    file[end..].copy_from_slice(&checksum.to_le_bytes());
+    true
+}
+
+/// Digest of a whole image but its checksum, with the digest field read as zeros. `None` if the bytes are too few for an image.
 pub fn content_digest(file: &[u8]) -> Option<[u8; 32]> {
     let field = content_digest_span();
+    let end = file.len().checked_sub(CHECKSUM_LEN)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(file.get(..field.start)?);
     hasher.update(&[0; 32]);
-    hasher.update(file.get(field.end..)?);
+    hasher.update(file.get(field.end..end)?);
     Some(*hasher.finalize().as_bytes())
 }
 
-/// File offsets of the content digest.
-pub fn content_digest_span() -> std::ops::Range<usize> {
+fn content_digest_span() -> std::ops::Range<usize> {
     let field = &ImageHeader::FIELDS[3];
     debug_assert_eq!(field.name, "content_digest");
     HEADER_OFFSET + field.offset..HEADER_OFFSET + field.offset + field.size
 }
 
-/// Compares every byte of the file with the digest in its header: O(n), to be paid once per change of the file.
+/// Compares every byte of the file with the digest in its header, and the last with the checksum: O(n), to be paid once per change of the
+/// file.
 pub fn verify_digest(file: &[u8]) -> Result<(), ImageError> {
     let have = file.len() as u64;
     let span = content_digest_span();
-    let need = span.end as u64;
-    let found = file.get(span).ok_or(ImageError::Truncated { have, need })?;
+    let need = (span.end + CHECKSUM_LEN) as u64;
     let digest = content_digest(file).ok_or(ImageError::Truncated { have, need })?;
-    if digest == found { Ok(()) } else { Err(ImageError::WrongDigest) }
+    let right = file[span] == digest && crc32fast::hash(file) == FILE_CRC;
+    if right { Ok(()) } else { Err(ImageError::WrongDigest) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::error::LinkError;
 use crate::input::sh;
 use crate::layout::{Layout, Made, Output, Segment};
 use crate::symtab::{SYMBOL_LEN, SymbolTable};
-use larder_format::image::{EM_X86_64, ET_DYN, HEADER_OFFSET, ImageHeader, PAGE, Span};
+use larder_format::image::{CHECKSUM_LEN, EM_X86_64, ET_DYN, HEADER_OFFSET, ImageHeader, PAGE, Span};
 
 /// The part of the file behind the debug information.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ pub(crate) fn plan_tail(layout: &Layout<'_>, symbols: &SymbolTable, source_len: 
     let strings = take(symbols.strings.len() as u64);
     let name_span = take(name_bytes.len() as u64);
     let headers = take(count as u64 * SECTION_LEN);
-    let file_len = headers.offset + headers.len;
+    let checksum = take(CHECKSUM_LEN as u64);
+    let file_len = checksum.offset + checksum.len;
     Ok(Tail {
         source,
         symbols: symbol_span,

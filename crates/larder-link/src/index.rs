@@ -4,14 +4,14 @@ use crate::address::Addresses;
 use crate::error::LinkError;
 use crate::init::Lists;
 use crate::input::{Binding, Inputs, Place, SymbolId, sh};
-use crate::layout::{INDEX_OFFSET, Made};
+use crate::layout::{INDEX_OFFSET, Made, Output};
 use crate::live::Live;
 use crate::scan::Needs;
 use crate::units::Units;
 use crate::{LinkOptions, Source};
 use larder_format::image::{
-    ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Span,
-    THREAD_SLOT_OWN, Table, Text, ThreadSlot, Unit, export_flags, gnu_hash, import_flags, thread_slot_kinds,
+    ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Section,
+    Span, THREAD_SLOT_OWN, Table, Text, ThreadSlot, Unit, export_flags, gnu_hash, import_flags, thread_slot_kinds,
     unit_flags,
 };
 use larder_format::record::Record;
@@ -144,9 +144,12 @@ impl IndexPlan {
         (self.imports.len(), self.exports.len())
     }
 
-    /// Bytes of all tables, with so many rows of relative relocations and words at odd places.
-    pub(crate) fn len(&self, relr_count: usize, odd_count: usize) -> u64 {
+    /// Bytes of all tables, with so many rows of relative relocations and words at odd places, and those sections.
+    pub(crate) fn len(&self, relr_count: usize, odd_count: usize, outputs: &[Output<'_>]) -> u64 {
+        let (section_count, names_len) =
+            listed(outputs).fold((0, 0), |(count, len), output| (count + 1, len + output.name.len() + 1));
         let tables = [
+            section_count * Section::SIZE,
             self.imports.len() * Import::SIZE,
             self.buckets.len() * u32::SIZE,
             self.exports.len() * Export::SIZE,
@@ -155,7 +158,7 @@ impl IndexPlan {
             (self.counts.bound + odd_count) * Fixup::SIZE,
             self.counts.thread_slots * ThreadSlot::SIZE,
             relr_count * u64::SIZE,
-            self.strings.len(),
+            self.strings.len() + names_len,
             self.unit_names.len() * Unit::SIZE,
             self.counts.unit_imports * u32::SIZE,
         ];
@@ -172,6 +175,9 @@ impl IndexPlan {
         file: &[u8],
     ) -> (ImageHeader, Vec<u8>) {
         let mut tables = Tables { bytes: Vec::new() };
+        let mut strings = Strings { bytes: self.strings.clone() };
+        let section_rows: Vec<Section> =
+            listed(&addresses.layout.outputs).map(|output| section_row(output, &mut strings)).collect();
         let (unit_rows, unit_imports) = self.unit_rows(addresses, units);
         let header = ImageHeader {
             imports: tables.add(self.imports.iter().copied()),
@@ -182,7 +188,8 @@ impl IndexPlan {
             fixups: tables.add(fixups(addresses, file).into_iter()),
             thread_slots: tables.add(thread_slots(addresses).into_iter()),
             relr: tables.add(addresses.layout.relr.iter().copied()),
-            strings: tables.add_bytes(&self.strings),
+            sections: tables.add(section_rows.into_iter()),
+            strings: tables.add_bytes(&strings.bytes),
             units: tables.add(unit_rows.into_iter()),
             unit_imports: tables.add(unit_imports.into_iter()),
             ..self.fixed_header(addresses, options)
@@ -232,6 +239,16 @@ impl IndexPlan {
         rows.sort_by_key(|unit| unit.offset);
         (rows, units.imports.clone())
     }
+}
+
+/// Output sections that are loaded.
+fn listed<'o, 'a>(outputs: &'o [Output<'a>]) -> impl Iterator<Item = &'o Output<'a>> {
+    outputs.iter().filter(|output| output.is(sh::ALLOC))
+}
+
+fn section_row(output: &Output<'_>, strings: &mut Strings) -> Section {
+    let name = strings.add(output.name);
+    Section { name, offset: output.offset, len: output.len, kind: output.kind, flags: output.flags as u32 }
 }
 
 fn export_row(addresses: &Addresses<'_, '_>, id: SymbolId, export: Export) -> Export {

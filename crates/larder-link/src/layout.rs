@@ -70,6 +70,8 @@ pub(crate) struct Sizes<'x> {
     pub(crate) unwind: &'x UnwindPlan,
     pub(crate) index: &'x IndexPlan,
     pub(crate) keep_debug: bool,
+    /// Bytes of `.debug_frame`.
+    pub(crate) debug_frame_len: u64,
 }
 
 /// Lays out the loaded segments and the debug information.
@@ -81,7 +83,7 @@ pub(crate) fn assign_offsets<'a>(
     sizes: Sizes<'_>,
 ) -> Result<Layout<'a>, LinkError> {
     let mut outputs = output::gather(inputs, live, merged, needs, sizes.keep_debug);
-    outputs.extend(made_outputs(needs, sizes.unwind));
+    outputs.extend(made_outputs(needs, &sizes));
     let lens = outputs.iter().map(|output| output.len.saturating_add(output.align));
     limit("memory", lens.fold(0, u64::saturating_add), MEM_LEN_MAX)?;
     // Beyond this point, no sum of lengths overflows.
@@ -92,8 +94,9 @@ pub(crate) fn assign_offsets<'a>(
     let words = needs.rebased.iter().filter_map(|word| layout.word(*word)).chain(own_words);
     let (even, odd) = words.partition(|place| place % 2 == 0);
     (layout.relr, layout.odd_words) = (relr::encode(even), odd);
-    let index_len = sizes.index.len(layout.relr.len(), layout.odd_words.len());
-    layout.outputs.push(Output::made(Made::Index, INDEX_OFFSET - HEADER_OFFSET as u64 + index_len));
+    layout.outputs.push(Output::made(Made::Index, 0));
+    let index_len = sizes.index.len(layout.relr.len(), layout.odd_words.len(), &layout.outputs);
+    layout.set_index_len(INDEX_OFFSET - HEADER_OFFSET as u64 + index_len);
     layout.place_all()?;
     relr::rebase(&mut layout.relr, layout.rw.offset);
     layout.odd_words.iter_mut().for_each(|place| *place += layout.rw.offset);
@@ -101,7 +104,8 @@ pub(crate) fn assign_offsets<'a>(
 }
 
 /// What the linker itself puts into the image, beside the index.
-fn made_outputs<'a>(needs: &Needs, unwind: &UnwindPlan) -> Vec<Output<'a>> {
+fn made_outputs<'a>(needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
+    let unwind = sizes.unwind;
     let pairs = needs.pairs.len() + usize::from(needs.block_pair);
     let words = needs.imports.len() + needs.own_slots.len() + 2 * pairs;
     let lens = [
@@ -110,6 +114,7 @@ fn made_outputs<'a>(needs: &Needs, unwind: &UnwindPlan) -> Vec<Output<'a>> {
         (Made::Unwind, unwind.len),
         (Made::Stubs, needs.stubs.len() as u64 * STUB_LEN),
         (Made::Slots, words as u64 * WORD),
+        (Made::DebugFrame, sizes.debug_frame_len),
     ];
     lens.into_iter().filter(|&(_, len)| len > 0).map(|(made, len)| Output::made(made, len)).collect()
 }
@@ -134,6 +139,12 @@ impl<'a> Layout<'a> {
             odd_words: Vec::new(),
             file_end: 0,
         }
+    }
+
+    /// The index lists the output sections, its own among them.
+    fn set_index_len(&mut self, len: u64) {
+        let index = self.outputs.iter_mut().filter(|output| output.made == Some(Made::Index));
+        index.for_each(|output| output.len = len);
     }
 
     /// Image offset of a section's first byte, or offset in its output section for debug information; `None` if it is in a pool or nowhere.

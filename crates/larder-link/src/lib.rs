@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod debug_frame;
 mod elf;
 mod error;
 mod index;
@@ -33,7 +34,7 @@ mod x86_64;
 pub use error::LinkError;
 
 use larder_format::cpu::CpuFeatures;
-use larder_format::image::{HEADER_OFFSET, content_digest, content_digest_span};
+use larder_format::image::{HEADER_OFFSET, seal};
 use larder_format::record::Record;
 use std::num::NonZeroUsize;
 
@@ -81,7 +82,7 @@ pub struct LinkOptions<'a> {
     pub triple: &'a str,
     /// The module, to be carried along.
     pub source: Option<Source<'a>>,
-    /// Whether DWARF sections and `.comment` are kept. Symbols always are.
+    /// Whether DWARF sections and `.comment` are kept, and `.debug_frame` is made. Symbols always are.
     pub keep_debug: bool,
     /// How many threads may work; the image does not depend on it.
     pub threads: NonZeroUsize,
@@ -170,7 +171,8 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     let units = units::collect_units(&inputs, &symbols, &live, &needs)?;
     let index = index::plan_index(&inputs, &live, &needs, &lists, &units, options)?;
     // Give everything its place.
-    let sizes = layout::Sizes { unwind: &unwind_plan, index: &index, keep_debug: options.keep_debug };
+    let debug_frame_len = if options.keep_debug { debug_frame::len(&inputs, &unwind, &unwind_plan) } else { 0 };
+    let sizes = layout::Sizes { unwind: &unwind_plan, index: &index, keep_debug: options.keep_debug, debug_frame_len };
     let layout = layout::assign_offsets(&inputs, &live, &merged, &needs, sizes)?;
     let addresses = address::Addresses::new(&inputs, &merged, &needs, &layout);
     let symbol_table = symtab::collect_symbols(&addresses, &symbols, &live);
@@ -184,6 +186,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     relocate::write_sections(&relocator, &mut file, options.threads)?;
     relocate::write_unwind(&relocator, &unwind, &unwind_plan, &mut file)?;
     made::write_made_sections(&addresses, &mut file)?;
+    made::write_debug_frame(&addresses, &mut file);
     let (mut header, tables) = index.encode(&addresses, &lists, &units, options, &file);
     header.file_len = tail.file_len;
     header.dso_handle = symbols.dso_handle.and_then(|section| layout.section(section)).unwrap_or_default();
@@ -191,8 +194,8 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     write_index(&header, &tables, &mut file);
     elf::write_elf(&layout, &header, &symbol_table, &tail, &mut file);
     made::write_build_id(&addresses, &mut file, options.threads);
-    // The digest covers everything else, so it is the last.
-    write_digest(&mut file);
+    // Digest and checksum cover everything else, so they are the last.
+    seal(&mut file);
 
     let report = report(&inputs, &live, &merged, &needs, &index, units.functions.len());
     Ok(Linked { bytes: file, report })
@@ -217,12 +220,6 @@ fn write_index(header: &larder_format::image::ImageHeader, tables: &[u8], file: 
     file[HEADER_OFFSET..HEADER_OFFSET + bytes.len()].copy_from_slice(&bytes);
     let start = layout::INDEX_OFFSET as usize;
     file[start..start + tables.len()].copy_from_slice(tables);
-}
-
-fn write_digest(file: &mut [u8]) {
-    if let Some(digest) = content_digest(file) {
-        file[content_digest_span()].copy_from_slice(&digest);
-    }
 }
 
 fn report(

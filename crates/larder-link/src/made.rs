@@ -1,10 +1,12 @@
 //! Fills the sections that the linker makes itself: call stubs, slots of the image's own symbols, build id.
 
 use crate::address::Addresses;
+use crate::debug_frame;
 use crate::error::LinkError;
 use crate::layout::{BUILD_ID_LEN, Made, Segment};
 use crate::parallel::map_in_order;
 use crate::x86_64::{self, TRAP};
+use larder_format::image::Span;
 use std::num::NonZeroUsize;
 
 /// Writes stubs and slots. Slots of imports and of thread-local variables stay zero: they are the loader's.
@@ -26,6 +28,14 @@ pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]
         put(file, addresses.own_slot(index), &addresses.symbol(symbol, 0).unwrap_or_default().to_le_bytes());
     }
     Ok(())
+}
+
+/// Repeats the unwind records, which are written, for debuggers.
+pub(crate) fn write_debug_frame(addresses: &Addresses<'_, '_>, file: &mut [u8]) {
+    let made = |made| addresses.layout.made(made).map(|output| Span { offset: output.offset, len: output.len });
+    if let (Some(eh_frame), Some(room)) = (made(Made::Unwind), made(Made::DebugFrame)) {
+        debug_frame::write(file, eh_frame, room.offset as usize..(room.offset + room.len) as usize);
+    }
 }
 
 /// Between output sections of code, and behind the last to the end of its page.

@@ -219,9 +219,14 @@ impl UnwindPlan {
         offsets.filter_map(|(index, offset)| Some((CieId::from_index(index), (*offset)?)))
     }
 
+    /// The CIE that stands for this one.
+    pub(crate) fn canonical(&self, cie: CieId) -> CieId {
+        self.canonical[cie.index()]
+    }
+
     /// Offset of the CIE that stands for this one.
     pub(crate) fn cie_offset(&self, cie: CieId) -> u32 {
-        self.cie_offsets[self.canonical[cie.index()].index()].unwrap_or_default()
+        self.cie_offsets[self.canonical(cie).index()].unwrap_or_default()
     }
 
     /// Bytes of `.eh_frame_hdr`; 0 if there is no record.

@@ -15,6 +15,7 @@
 //! [`Integrity::Verify`] asks for it), and deciding what to do about an error (that is policy, and `larder`'s).
 
 pub mod cpu;
+mod debugger;
 mod error;
 mod exit;
 mod file;

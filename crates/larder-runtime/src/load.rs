@@ -5,6 +5,7 @@
 //!
 //! Nothing of an image runs before [`Sealed::initialise`]; everything that can be wrong with it is found before.
 
+use crate::debugger::Described;
 use crate::error::LoadError;
 use crate::exit;
 use crate::file::ImageFile;
@@ -227,7 +228,7 @@ impl Bound {
         &self.parts.image
     }
 
-    /// Takes away the right to write to slots and relocated constants, and makes the image known to the unwinder.
+    /// Takes away the right to write to slots and relocated constants, and makes the image known to the unwinder and to debuggers.
     ///
     /// # Errors
     /// [`LoadError::Os`] if the system refuses.
@@ -240,7 +241,8 @@ impl Bound {
         }
         let base = parts.region.base();
         let owner = exit::owner(base, &header);
-        let shared = Arc::new(Shared { known: OnceLock::new(), tls, owner, parts });
+        let described = Described::new(&parts.image, base, &parts.path);
+        let shared = Arc::new(Shared { known: OnceLock::new(), _described: described, tls, owner, parts });
         let weak = Arc::downgrade(&shared);
         // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
         let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
@@ -254,6 +256,7 @@ impl Bound {
 #[derive(Debug)]
 pub(crate) struct Shared {
     known: OnceLock<unwind::Known>,
+    _described: Option<Described>,
     tls: Option<tls::Module>,
     owner: usize,
     parts: Parts,

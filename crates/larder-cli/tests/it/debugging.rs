@@ -5,9 +5,20 @@ use crate::process::{self, Ending};
 use crate::suite::{Skip, tests};
 use crate::tools;
 use anyhow::{Result, ensure};
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-tests![gdb_lists_functions_and_lines, addr2line_finds_lines, inspect_shows_what_is_there];
+tests![
+    gdb_lists_functions_and_lines,
+    gdb_stops_in_a_warm_program,
+    gdb_attaches_to_a_warm_program,
+    gdb_shows_where_a_warm_program_crashed,
+    perf_names_functions_of_a_warm_program,
+    unwind_records_for_debuggers_say_what_those_for_exceptions_say,
+    addr2line_finds_lines,
+    inspect_shows_what_is_there,
+];
 
 const SOURCE: &str = r#"#include <stdio.h>
 
@@ -46,6 +57,191 @@ fn gdb_lists_functions_and_lines() -> Result<()> {
     }
     let noise: Vec<String> = ran.err().lines().filter(|line| !line.contains("debuginfod")).map(str::to_owned).collect();
     ensure!(noise.is_empty(), "gdb complains: {noise:?}");
+    Ok(())
+}
+
+/// A program with frames of the C library between its own, a crash and a long wait.
+const VISITED: &str = r#"#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct order {
+  int count;
+  double price;
+};
+static int sold = 7;
+
+__attribute__((noinline)) int product(int a, int b) {
+  struct order order = {a, b * 1.5};
+  int result = a * b + (int)order.price;
+  if (getenv("CRASH"))
+    *(volatile int *)0 = sold;
+  return result;
+}
+
+__attribute__((noinline)) int waiting_room(int guests) {
+  puts("ready");
+  fflush(stdout);
+  for (;;)
+    pause();
+  return guests;
+}
+
+static int compare(const void *a, const void *b) {
+  return product(*(const int *)a, *(const int *)b) & 1 ? 1 : -1;
+}
+
+int main(int argc, char **argv) {
+  int values[] = {3, 1, 2};
+  if (getenv("WAIT"))
+    return waiting_room(argc + 2);
+  qsort(values, 3, sizeof *values, compare);
+  printf("%d %d\n", product(argc, 42), sold);
+  return 0;
+}
+"#;
+
+/// [`VISITED`] as a module, and its image, which is warm.
+fn visited(corner: &Corner) -> Result<(PathBuf, PathBuf)> {
+    let source = corner.write("visited.c", VISITED)?;
+    let mut clang = corner.command(tools::llvm("clang")?);
+    process::run(clang.args(["-O0", "-g", "-c", "-emit-llvm"]).arg(source).args(["-o", "visited.bc"]), b"")?
+        .success("clang")?;
+    let module = corner.work().join("visited.bc");
+    let (ran, report) = corner.run(&["-O", "0"], &module)?;
+    ensure!(ran.ending == Ending::Exit(0) && ran.out() == "105 7\n", "{} {}", ran.ending, ran.err());
+    Ok((module, report.image()?.to_path_buf()))
+}
+
+/// gdb with those commands; what follows is for `larder run -O0`.
+fn gdb(corner: &Corner, commands: &[&str]) -> Result<Command> {
+    let gdb = tools::system("gdb").ok_or_else(|| Skip("gdb isn't installed".to_owned()))?;
+    let mut command = corner.command(gdb);
+    command.args(["-nx", "-batch"]);
+    for line in ["set pagination off", "set breakpoint pending on", "set debuginfod enabled off"].iter().chain(commands)
+    {
+        command.args(["-ex", line]);
+    }
+    Ok(command)
+}
+
+fn gdb_run(corner: &Corner, commands: &[&str], module: &Path, environment: &[(&str, &str)]) -> Result<String> {
+    let mut command = gdb(corner, commands)?;
+    command.arg("--args").arg(tools::larder()).arg("--dir").arg(corner.store()).args(["run", "-O", "0"]).arg(module);
+    command.envs(environment.iter().copied());
+    let ran = process::run(&mut command, b"")?.success("gdb")?;
+    ensure!(!ran.out().contains("vfork"), "it was compiled again:\n{}", ran.out());
+    Ok(ran.out())
+}
+
+fn says(text: &str, words: &[&str]) -> Result<()> {
+    let mut rest = text;
+    for word in words {
+        let Some(at) = rest.find(word) else { anyhow::bail!("gdb doesn't say {word:?} where it should:\n{text}") };
+        rest = &rest[at + word.len()..];
+    }
+    Ok(())
+}
+
+fn gdb_stops_in_a_warm_program() -> Result<()> {
+    let corner = Corner::new()?;
+    let (module, _) = visited(&corner)?;
+    let commands =
+        ["break product", "run", "next", "next", "info args", "info locals", "ptype order", "print sold", "bt"];
+    let text = gdb_run(&corner, &commands, &module, &[])?;
+    let stop = ["Breakpoint 1, product (a=1, b=2) at ", "visited.c:12", "double price;", "$1 = 7"];
+    says(&text, &stop)?;
+    says(&text, &["a = 1", "b = 2", "order = {count = 1, price = 3}", "result = 5"])?;
+    // Through the program's own frames, those of the C library, and to the end.
+    let frames =
+        ["#0  product (a=1, b=2) at ", "visited.c:14", "in compare (", "qsort", "in main (argc=1", "visited.c:35"];
+    says(&text, &frames)?;
+    ensure!(!text.contains("??") && !text.contains("corrupt"), "gdb lost its way:\n{text}");
+    Ok(())
+}
+
+fn gdb_attaches_to_a_warm_program() -> Result<()> {
+    let corner = Corner::new()?;
+    let (module, _) = visited(&corner)?;
+    let mut command = corner.larder()?;
+    command.args(["run", "-O", "0"]).arg(&module).env("WAIT", "1").stdout(Stdio::piped());
+    let mut program = command.spawn()?;
+    let mut ready = [0; 6];
+    let output = program.stdout.as_mut().map(|out| out.read_exact(&mut ready));
+    let mut attach = gdb(&corner, &["bt", "frame function waiting_room", "info args", "info line"])?;
+    let ran = attach.arg("-p").arg(program.id().to_string());
+    let ran = process::run(ran, b"");
+    program.kill()?;
+    program.wait()?;
+    output.unwrap_or(Ok(()))?;
+    let ran = ran?.success("gdb")?;
+    if ran.err().contains("Operation not permitted") {
+        return Err(Skip("this system lets nobody attach".to_owned()).into());
+    }
+    says(&ran.out(), &["in waiting_room (guests=3) at ", "visited.c:23", "in main (argc=1", "guests = 3", "Line 23 of"])
+}
+
+fn gdb_shows_where_a_warm_program_crashed() -> Result<()> {
+    let corner = Corner::new()?;
+    let (module, _) = visited(&corner)?;
+    let text = gdb_run(&corner, &["run", "bt 2", "print order"], &module, &[("CRASH", "1")])?;
+    says(&text, &["SIGSEGV", "product (a=1, b=2) at ", "visited.c:15", "in compare", "$1 = {count = 1, price = 3}"])
+}
+
+const BUSY: &str = r#"#include <stdio.h>
+
+__attribute__((noinline)) unsigned churn(unsigned seed) {
+  for (int i = 0; i < 300000000; i++)
+    seed = seed * 1664525u + 1013904223u + (seed >> 3);
+  return seed;
+}
+
+int main(void) { return churn(42) == 1; }
+"#;
+
+/// Without any side file: the text is the image's, and perf reads its symbols there.
+fn perf_names_functions_of_a_warm_program() -> Result<()> {
+    let perf = tools::system("perf").ok_or_else(|| Skip("perf isn't installed".to_owned()))?;
+    let corner = Corner::new()?;
+    let source = corner.write("busy.c", BUSY)?;
+    let mut clang = corner.command(tools::llvm("clang")?);
+    process::run(clang.args(["-O1", "-c", "-emit-llvm"]).arg(source).args(["-o", "busy.bc"]), b"")?.success("clang")?;
+    let module = corner.work().join("busy.bc");
+    let (ran, _) = corner.run(&["-O", "1"], &module)?;
+    ensure!(ran.ending == Ending::Exit(0), "{} {}", ran.ending, ran.err());
+    let mut record = corner.command(&perf);
+    record.args(["record", "-q", "-e", "cpu-clock", "-o", "data", "--"]).arg(tools::larder());
+    record.arg("--dir").arg(corner.store()).args(["run", "-O", "1"]);
+    let ran = process::run(record.arg(&module), b"")?;
+    if ran.ending != Ending::Exit(0) {
+        return Err(Skip(format!("perf may not measure here: {}", ran.err())).into());
+    }
+    let mut report = corner.command(&perf);
+    let ran = process::run(report.args(["report", "-i", "data", "--stdio", "-q", "--sort", "symbol"]), b"")?;
+    let ran = ran.success("perf report")?;
+    let first = ran.out().lines().find(|line| line.contains('%')).map(str::to_owned).unwrap_or_default();
+    ensure!(first.contains("churn"), "perf's first line is {first:?}:\n{}", ran.out());
+    Ok(())
+}
+
+/// What readelf makes of both, row by row: places and rules.
+fn unwind_records_for_debuggers_say_what_those_for_exceptions_say() -> Result<()> {
+    let corner = Corner::new()?;
+    let (_, image) = visited(&corner)?;
+    let readelf = tools::system("readelf").ok_or_else(|| Skip("readelf isn't installed".to_owned()))?;
+    let ran = process::run(corner.command(readelf).arg("-wF").arg(&image), b"")?.success("readelf")?;
+    let text = ran.out();
+    let rows = |section: &str| -> Vec<String> {
+        let behind = text.split(&format!("Contents of the {section} section:")).nth(1).unwrap_or_default();
+        let part = behind.split("Contents of the").next().unwrap_or_default();
+        let functions = part.lines().filter(|line| !line.contains("CIE") && !line.contains("ZERO"));
+        functions.map(|line| line.find("pc=").map_or(line, |at| &line[at..]).trim().to_owned()).collect()
+    };
+    let (exceptions, debuggers) = (rows(".eh_frame"), rows(".debug_frame"));
+    let named = |rows: &[String]| rows.iter().filter(|row| row.starts_with("pc=")).count();
+    ensure!(named(&exceptions) == 4, "four functions have records:\n{text}");
+    let blank = |rows: Vec<String>| rows.into_iter().filter(|row| !row.is_empty()).collect::<Vec<_>>();
+    ensure!(blank(exceptions) == blank(debuggers), "they differ:\n{text}");
     Ok(())
 }
 

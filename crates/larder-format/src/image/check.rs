@@ -5,7 +5,7 @@
 
 use super::{
     ABI_VERSION, CpuModel, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageError, ImageHeader,
-    Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Span, Table,
+    Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section, Span, Table,
     ThreadSlot, Unit, WORD,
 };
 use crate::record::Record;
@@ -163,6 +163,7 @@ fn tables(header: &ImageHeader) -> Result<(), ImageError> {
     table(header.fixups, Fixup::SIZE, "the fix-ups leave R")?;
     table(header.indirect_functions, IndirectFunction::SIZE, "the indirect functions leave R")?;
     table(header.thread_slots, ThreadSlot::SIZE, "the TLS slots leave R")?;
+    table(header.sections, Section::SIZE, "the sections leave R")?;
     inside_r(header, header.strings, "the strings leave R")
 }
 

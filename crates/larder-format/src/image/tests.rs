@@ -61,8 +61,7 @@ fn write_header(file: &mut [u8], header: &ImageHeader) {
     let mut bytes = Vec::new();
     header.encode(&mut bytes);
     file[HEADER_OFFSET..HEADER_OFFSET + bytes.len()].copy_from_slice(&bytes);
-    let digest = content_digest(file).expect("the file has a header");
-    file[content_digest_span()].copy_from_slice(&digest);
+    assert!(seal(file), "the file has a header");
 }
 
 fn bent(bend: impl FnOnce(&mut ImageHeader)) -> Result<(), ImageError> {
@@ -176,7 +175,8 @@ fn numbers_that_contradict_each_other_are_damage() {
     for (name, bend) in bends {
         assert!(matches!(bent(bend), Err(ImageError::Damaged { .. })), "{name}: {:?}", bent(bend));
     }
-    assert!(matches!(bent(|h| h.format_version = FORMAT_VERSION + 1), Err(ImageError::WrongVersion { .. })));
+    assert!(matches!(bent(|h| h.format_version = 1), Err(ImageError::WrongVersion { found: 1, .. })));
+    assert!(matches!(bent(|h| h.format_version += 1), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.abi_version = 0), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.magic[0] = 0), Err(ImageError::NotAnImage(_))));
     assert!(matches!(bent(|h| h.file_len = 1), Err(ImageError::Truncated { .. })));

@@ -3,8 +3,9 @@
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::FEATURES;
 use larder_format::image::{
-    ABI_VERSION, CpuModel, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import, IndirectFunction, MAGIC,
-    PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Span, Table, Text, ThreadSlot, Unit,
+    ABI_VERSION, CpuModel, Export, FILE_CRC, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import,
+    IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section, Span, Table, Text,
+    ThreadSlot, Unit,
 };
 use larder_format::record::{FieldInfo, Record};
 
@@ -46,6 +47,7 @@ fn every_record_is_documented_as_it_is() {
     compare("Indirect function", IndirectFunction::FIELDS);
     compare("CPU model", CpuModel::FIELDS);
     compare("Thread slot", ThreadSlot::FIELDS);
+    compare("Section", Section::FIELDS);
 }
 
 #[test]
@@ -60,6 +62,7 @@ fn constants_are_documented_as_they_are() {
         ("STATIC_TLS_DISTANCE", format!("{STATIC_TLS_DISTANCE:#x}")),
         ("STATIC_TLS_LEN", format!("{STATIC_TLS_LEN:#x}")),
         ("STATIC_TLS_ALIGN", format!("{STATIC_TLS_ALIGN:#x}")),
+        ("FILE_CRC", format!("{FILE_CRC:#x}")),
     ] {
         assert!(text.contains(&format!("| `{name}` | {value} |")), "docs/format.md: {name} is {value}");
     }

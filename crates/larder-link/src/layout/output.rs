@@ -35,10 +35,11 @@ pub(crate) enum Made {
     Unwind,
     Stubs,
     Slots,
+    DebugFrame,
 }
 
 impl Made {
-    pub(super) const COUNT: usize = 6;
+    pub(super) const COUNT: usize = 7;
 }
 
 /// Order of output sections inside their segment, and what they are called.
@@ -66,6 +67,7 @@ pub(crate) enum Rank {
     Zeros,
     NamedZeros,
     LargeZeros,
+    DebugFrame,
     Debug,
 }
 
@@ -90,6 +92,7 @@ impl Rank {
             Rank::LargeData => b".ldata",
             Rank::Zeros => b".bss",
             Rank::LargeZeros => b".lbss",
+            Rank::DebugFrame => b".debug_frame",
             Rank::NamedConstants
             | Rank::NamedCode
             | Rank::NamedRelro
@@ -145,6 +148,7 @@ impl<'a> Output<'a> {
             Made::UnwindTable => (Rank::UnwindTable, Segment::R, sh::PROGBITS, sh::ALLOC, 4),
             Made::Unwind => (Rank::Unwind, Segment::R, sh::PROGBITS, sh::ALLOC, 8),
             Made::Stubs => (Rank::Stubs, Segment::Rx, sh::PROGBITS, sh::ALLOC | sh::EXECINSTR, 16),
+            Made::DebugFrame => (Rank::DebugFrame, Segment::Tail, sh::PROGBITS, 0, 8),
             Made::Slots => (Rank::Slots, Segment::Relro, sh::PROGBITS, sh::ALLOC | sh::WRITE, WORD),
         };
         let empty = Output::new(rank.name(), rank, segment, kind, flags);

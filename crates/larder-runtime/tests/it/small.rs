@@ -3,7 +3,7 @@
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{
     ABI_VERSION, EM_X86_64, ET_DYN, Export, ExportTable, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import,
-    MAGIC, PAGE, Span, Table, Text, ThreadSlot, content_digest, content_digest_span, export_flags, gnu_hash,
+    MAGIC, PAGE, Span, Table, Text, ThreadSlot, export_flags, gnu_hash, seal,
 };
 use larder_format::record::Record;
 use larder_runtime::{
@@ -163,13 +163,12 @@ impl Small {
     }
 }
 
-/// Writes the header and the digest that belongs to it.
+/// Writes the header, and the digest and checksum that belong to it.
 pub(crate) fn write_header(file: &mut [u8], header: &ImageHeader) {
     let mut bytes = Vec::new();
     header.encode(&mut bytes);
     file[HEADER_OFFSET..][..bytes.len()].copy_from_slice(&bytes);
-    let digest = content_digest(file).expect("the file has a header");
-    file[content_digest_span()].copy_from_slice(&digest);
+    assert!(seal(file), "the file has a header");
 }
 
 /// A file in memory, by a name that `/proc/self/maps` shows.

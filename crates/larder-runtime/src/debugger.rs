@@ -1,0 +1,290 @@
+//! Tells debuggers of images, so that they find functions, lines and variables of saved code.
+//!
+//! GDB and LLDB stop at [`__jit_debug_register_code`] and read the list that [`__jit_debug_descriptor`] begins (GDB manual, "JIT
+//! Compilation Interface"). Each entry names an ELF file in memory that says where the code's sections are. Ours holds nothing but
+//! section headers with their addresses and the place of the image file, which has all the rest: for the debugger it is a
+//! program whose debug information is kept apart (`.gnu_debuglink`; GDB manual, "Separate Debug Files"). So the cost of a
+//! load doesn't depend on how much debug information there is, nor on how many functions.
+//!
+//! Other JITs in the process may have a list of their own or share this one: both names are weak.
+//!
+//! Not done: images that have no file (compiled without a store) are not described; there would be nothing to point at.
+
+use larder_format::image::{ET_DYN, FILE_CRC, Image, Section};
+use std::arch::global_asm;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+global_asm!(
+    ".pushsection .text.__jit_debug_register_code,\"ax\",@progbits",
+    ".weak __jit_debug_register_code",
+    ".type __jit_debug_register_code,@function",
+    "__jit_debug_register_code:",
+    "ret",
+    ".size __jit_debug_register_code, . - __jit_debug_register_code",
+    ".popsection",
+    ".pushsection .data.__jit_debug_descriptor,\"aw\",@progbits",
+    ".weak __jit_debug_descriptor",
+    ".type __jit_debug_descriptor,@object",
+    ".balign 8",
+    "__jit_debug_descriptor:",
+    ".long 1",
+    ".zero 20",
+    ".size __jit_debug_descriptor, 24",
+    ".popsection",
+);
+
+/// What has happened to [`Descriptor::relevant`] (`jit_actions_t`).
+const NOTHING: u32 = 0;
+const REGISTERED: u32 = 1;
+const UNREGISTERED: u32 = 2;
+
+/// `struct jit_descriptor`.
+#[repr(C)]
+struct Descriptor {
+    version: u32,
+    action: u32,
+    relevant: *mut Entry,
+    first: *mut Entry,
+}
+
+/// `struct jit_code_entry`.
+#[repr(C)]
+struct Entry {
+    next: *mut Entry,
+    previous: *mut Entry,
+    file: *const u8,
+    file_len: u64,
+}
+
+const _: () =
+    assert!(size_of::<Descriptor>() == 24 && size_of::<Entry>() == 32, "the sizes that debuggers take them to have");
+
+unsafe extern "C" {
+    static mut __jit_debug_descriptor: Descriptor;
+    fn __jit_debug_register_code();
+}
+
+static LIST: Mutex<()> = Mutex::new(());
+
+fn list() -> MutexGuard<'static, ()> {
+    LIST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps an image described until dropped.
+#[derive(Debug)]
+pub(crate) struct Described {
+    entry: *mut Entry,
+    _file: Vec<u8>,
+}
+
+// SAFETY: the entry is reached through the list's lock only; the file is not changed.
+unsafe impl Send for Described {}
+// SAFETY: the same.
+unsafe impl Sync for Described {}
+
+impl Described {
+    /// Describes the image that is mapped at `base` from that file. `None` if the file has no place that a debugger could open.
+    pub(crate) fn new(image: &Image<'_>, base: usize, path: &Path) -> Option<Described> {
+        let file = description(image, base as u64, &place(path)?);
+        let (start, len) = (file.as_ptr(), file.len() as u64);
+        let entry = Entry { next: ptr::null_mut(), previous: ptr::null_mut(), file: start, file_len: len };
+        let entry = Box::into_raw(Box::new(entry));
+        let _lock = list();
+        // SAFETY: the list is locked, and the entry is in no list yet.
+        unsafe { insert(entry) };
+        Some(Described { entry, _file: file })
+    }
+}
+
+impl Drop for Described {
+    fn drop(&mut self) {
+        let lock = list();
+        // SAFETY: the list is locked, and the entry is in it.
+        unsafe { remove(self.entry) };
+        drop(lock);
+        // SAFETY: it is the box that `new` made, and no list has it any more.
+        drop(unsafe { Box::from_raw(self.entry) });
+    }
+}
+
+/// # Safety
+/// The list is locked; the entry is valid and in no list.
+unsafe fn insert(entry: *mut Entry) {
+    let descriptor = &raw mut __jit_debug_descriptor;
+    // SAFETY: the descriptor and the entries in its list are valid, and the lock is held.
+    unsafe {
+        let first = (*descriptor).first;
+        (*entry).next = first;
+        if !first.is_null() {
+            (*first).previous = entry;
+        }
+        (*descriptor).first = entry;
+        announce(descriptor, REGISTERED, entry);
+    }
+}
+
+/// # Safety
+/// The list is locked; the entry is in it.
+unsafe fn remove(entry: *mut Entry) {
+    let descriptor = &raw mut __jit_debug_descriptor;
+    // SAFETY: the descriptor and the entries in its list are valid, and the lock is held.
+    unsafe {
+        let (next, previous) = ((*entry).next, (*entry).previous);
+        if !next.is_null() {
+            (*next).previous = previous;
+        }
+        match previous.is_null() {
+            true => (*descriptor).first = next,
+            false => (*previous).next = next,
+        }
+        announce(descriptor, UNREGISTERED, entry);
+    }
+}
+
+/// # Safety
+/// The list is locked, and all it refers to is valid.
+unsafe fn announce(descriptor: *mut Descriptor, action: u32, entry: *mut Entry) {
+    // SAFETY: the caller's promise; the function is empty: a debugger's breakpoint is there.
+    unsafe {
+        (*descriptor).relevant = entry;
+        (*descriptor).action = action;
+        __jit_debug_register_code();
+        (*descriptor).action = NOTHING;
+        (*descriptor).relevant = ptr::null_mut();
+    }
+}
+
+/// Where the debugger finds the file, whatever its own directory. What memory holds goes by a name that is no path.
+fn place(path: &Path) -> Option<PathBuf> {
+    if path.is_absolute() {
+        return Some(path.to_owned());
+    }
+    std::path::absolute(path).ok().filter(|place| place.exists())
+}
+
+const HEADER_LEN: usize = 64;
+const SECTION_LEN: usize = 64;
+/// `sh_type` of a section without bytes in the file: all of the image's are elsewhere.
+const NOBITS: u32 = 8;
+const PROGBITS: u32 = 1;
+const STRTAB: u32 = 3;
+
+/// The ELF file that stands for the image (System V gABI, "ELF Header", "Sections").
+fn description(image: &Image<'_>, base: u64, place: &Path) -> Vec<u8> {
+    let sections = image.sections();
+    let mut names = vec![0];
+    let mut add_name = |name: &[u8]| {
+        let offset = names.len() as u32;
+        names.extend_from_slice(name);
+        names.push(0);
+        offset
+    };
+    let mut headers = vec![[0; SECTION_LEN]];
+    for section in sections.iter() {
+        let Section { name, offset, len, kind: _, flags } = section;
+        let name = add_name(image.text(name).unwrap_or_default());
+        headers.push(section_header(name, NOBITS, flags, base.wrapping_add(offset), 0, len));
+    }
+    let (link_name, names_name) = (add_name(b".gnu_debuglink"), add_name(b".shstrtab"));
+    let contents = HEADER_LEN + (headers.len() + 2) * SECTION_LEN;
+    let link = debug_link(place);
+    headers.push(section_header(link_name, PROGBITS, 0, 0, contents, link.len() as u64));
+    headers.push(section_header(names_name, STRTAB, 0, 0, contents + link.len(), names.len() as u64));
+    let mut file = elf_header(headers.len() as u16);
+    file.extend_from_slice(headers.as_flattened());
+    file.extend_from_slice(&link);
+    file.extend_from_slice(&names);
+    file
+}
+
+/// File name, padding, CRC-32 of the file.
+fn debug_link(place: &Path) -> Vec<u8> {
+    let mut link = place.as_os_str().as_bytes().to_vec();
+    link.push(0);
+    link.resize(link.len().next_multiple_of(4), 0);
+    link.extend_from_slice(&FILE_CRC.to_ne_bytes());
+    link
+}
+
+fn elf_header(section_count: u16) -> Vec<u8> {
+    const MACHINE: u16 = larder_format::image::EM_X86_64;
+    let mut header = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    let halves = |header: &mut Vec<u8>, halves: &[u16]| {
+        halves.iter().for_each(|half| header.extend_from_slice(&half.to_ne_bytes()));
+    };
+    halves(&mut header, &[ET_DYN, MACHINE]);
+    header.extend_from_slice(&1u32.to_ne_bytes());
+    [0, 0, HEADER_LEN as u64].iter().for_each(|word| header.extend_from_slice(&word.to_ne_bytes()));
+    header.extend_from_slice(&0u32.to_ne_bytes());
+    halves(&mut header, &[HEADER_LEN as u16, 0, 0, SECTION_LEN as u16, section_count, section_count - 1]);
+    header
+}
+
+fn section_header(name: u32, kind: u32, flags: u32, address: u64, offset: usize, len: u64) -> [u8; SECTION_LEN] {
+    let mut header = [0; SECTION_LEN];
+    header[0..4].copy_from_slice(&name.to_ne_bytes());
+    header[4..8].copy_from_slice(&kind.to_ne_bytes());
+    for (word, value) in [u64::from(flags), address, offset as u64, len].into_iter().enumerate() {
+        header[8 + 8 * word..16 + 8 * word].copy_from_slice(&value.to_ne_bytes());
+    }
+    header[48..56].copy_from_slice(&1u64.to_ne_bytes());
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The entries' addresses, from both ends of the list.
+    fn walk() -> (Vec<usize>, Vec<usize>) {
+        let _lock = list();
+        let (mut forward, mut backward) = (Vec::new(), Vec::new());
+        // SAFETY: the list is locked, and what is in it is valid.
+        unsafe {
+            let mut entry = (*&raw const __jit_debug_descriptor).first;
+            let mut last = entry;
+            while !entry.is_null() {
+                forward.push(entry as usize);
+                last = entry;
+                entry = (*entry).next;
+            }
+            while !last.is_null() {
+                backward.push(last as usize);
+                last = (*last).previous;
+            }
+        }
+        (forward, backward)
+    }
+
+    fn described() -> Described {
+        let entry = Entry { next: ptr::null_mut(), previous: ptr::null_mut(), file: ptr::null(), file_len: 0 };
+        let entry = Box::into_raw(Box::new(entry));
+        let _lock = list();
+        // SAFETY: the list is locked, the entry new.
+        unsafe { insert(entry) };
+        Described { entry, _file: Vec::new() }
+    }
+
+    #[test]
+    fn the_list_has_what_is_described_and_nothing_else() {
+        let mut all: Vec<Described> = (0..5).map(|_| described()).collect();
+        for removed in [2, 0, 2, 0, 0] {
+            let (forward, mut backward) = walk();
+            backward.reverse();
+            assert_eq!(forward, backward, "both directions agree");
+            let expected: Vec<usize> = all.iter().rev().map(|described| described.entry as usize).collect();
+            assert_eq!(forward, expected, "the newest is the first");
+            drop(all.remove(removed));
+        }
+        assert!(walk().0.is_empty());
+    }
+
+    #[test]
+    fn the_descriptor_is_of_the_version_that_debuggers_read() {
+        // SAFETY: the word is never written.
+        assert_eq!(unsafe { (*&raw const __jit_debug_descriptor).version }, 1);
+    }
+}
