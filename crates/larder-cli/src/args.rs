@@ -67,6 +67,7 @@ impl Args {
             explain: false,
             report: None,
             save_temps: None,
+            perf_jitdump: None,
             argv,
         };
         Some(Args { store: StoreArgs { dir, no_store: false }, command: Command::Run(run) })
@@ -164,6 +165,9 @@ pub(crate) struct RunArgs {
     /// Keep what the compilation makes in this directory: objects and image
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) save_temps: Option<PathBuf>,
+    /// Write jit-PID.dump in this directory, for `perf inject --jit`; perf itself names saved functions without it
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) perf_jitdump: Option<PathBuf>,
     /// Bitcode, textual IR or a saved image (`-`: standard input), then the program's arguments as they are
     #[arg(value_name = "FILE [ARGS]", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     pub(crate) argv: Vec<OsString>,

@@ -28,6 +28,10 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
         report::write(path, &prepared)?;
     }
     let ready = prepared.bind(&ProcessSymbols)?;
+    if let Some(dir) = &args.perf_jitdump {
+        let written = ready.sealed().write_jitdump(dir);
+        written.with_context(|| format!("cannot write a jitdump file in {}", dir.display()))?;
+    }
     if args.time {
         report::time(ready.phases());
     }

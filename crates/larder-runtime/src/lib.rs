@@ -19,6 +19,7 @@ mod debugger;
 mod error;
 mod exit;
 mod file;
+mod jitdump;
 mod load;
 mod os;
 pub mod program;

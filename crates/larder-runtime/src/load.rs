@@ -295,6 +295,14 @@ impl Sealed {
         &self.0.parts.image
     }
 
+    /// Bytes of the image's code; `None` if the range leaves it.
+    pub(crate) fn code(&self, range: std::ops::Range<u64>) -> Option<&[u8]> {
+        let code = span(self.0.parts.header().rx);
+        let inside = range.start >= code.start && range.start <= range.end && range.end <= code.end;
+        // SAFETY: code is mapped as long as `self` and never written.
+        inside.then(|| unsafe { self.0.parts.region.bytes(range) })
+    }
+
     /// Runs the initialisers in order. The finalisers are going to run when the image is dropped, or when the process exits.
     ///
     /// If an initialiser throws, the exception passes through and the image stays in memory, since the exception may refer to it.

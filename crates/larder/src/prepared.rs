@@ -73,6 +73,11 @@ impl Ready {
         &self.phases
     }
 
+    /// The image itself, which may be described to tools before it runs.
+    pub fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
     /// Adds a step of the caller's own to the phases.
     pub fn add_phase(&mut self, phase: Phase) {
         self.phases.add(phase.name, phase.time);

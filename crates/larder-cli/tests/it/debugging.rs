@@ -15,6 +15,7 @@ tests![
     gdb_attaches_to_a_warm_program,
     gdb_shows_where_a_warm_program_crashed,
     perf_names_functions_of_a_warm_program,
+    perf_reads_the_jitdump_file,
     unwind_records_for_debuggers_say_what_those_for_exceptions_say,
     addr2line_finds_lines,
     inspect_shows_what_is_there,
@@ -199,28 +200,59 @@ __attribute__((noinline)) unsigned churn(unsigned seed) {
 int main(void) { return churn(42) == 1; }
 "#;
 
-/// Without any side file: the text is the image's, and perf reads its symbols there.
-fn perf_names_functions_of_a_warm_program() -> Result<()> {
-    let perf = tools::system("perf").ok_or_else(|| Skip("perf isn't installed".to_owned()))?;
-    let corner = Corner::new()?;
+/// [`BUSY`] as a module whose image is warm.
+fn busy(corner: &Corner) -> Result<PathBuf> {
     let source = corner.write("busy.c", BUSY)?;
     let mut clang = corner.command(tools::llvm("clang")?);
     process::run(clang.args(["-O1", "-c", "-emit-llvm"]).arg(source).args(["-o", "busy.bc"]), b"")?.success("clang")?;
     let module = corner.work().join("busy.bc");
     let (ran, _) = corner.run(&["-O", "1"], &module)?;
     ensure!(ran.ending == Ending::Exit(0), "{} {}", ran.ending, ran.err());
+    Ok(module)
+}
+
+/// Runs the program under `perf record`, with options for it and for `larder run`.
+fn record(corner: &Corner, module: &Path, options: [&[&str]; 2]) -> Result<PathBuf> {
+    let perf = tools::system("perf").ok_or_else(|| Skip("perf isn't installed".to_owned()))?;
     let mut record = corner.command(&perf);
-    record.args(["record", "-q", "-e", "cpu-clock", "-o", "data", "--"]).arg(tools::larder());
-    record.arg("--dir").arg(corner.store()).args(["run", "-O", "1"]);
-    let ran = process::run(record.arg(&module), b"")?;
+    record.args(["record", "-q", "-e", "cpu-clock", "-o", "data"]).args(options[0]).arg("--").arg(tools::larder());
+    record.arg("--dir").arg(corner.store()).args(["run", "-O", "1"]).args(options[1]);
+    let ran = process::run(record.arg(module), b"")?;
+    ensure!(!ran.err().contains("larder: error"), "{}", ran.err());
     if ran.ending != Ending::Exit(0) {
         return Err(Skip(format!("perf may not measure here: {}", ran.err())).into());
     }
-    let mut report = corner.command(&perf);
-    let ran = process::run(report.args(["report", "-i", "data", "--stdio", "-q", "--sort", "symbol"]), b"")?;
+    Ok(perf)
+}
+
+/// Where most of the time went, as `perf report` names it.
+fn hottest(corner: &Corner, perf: &Path, data: &str) -> Result<String> {
+    let mut report = corner.command(perf);
+    let ran = process::run(report.args(["report", "-i", data, "--stdio", "-q", "--sort", "dso,symbol"]), b"")?;
     let ran = ran.success("perf report")?;
-    let first = ran.out().lines().find(|line| line.contains('%')).map(str::to_owned).unwrap_or_default();
-    ensure!(first.contains("churn"), "perf's first line is {first:?}:\n{}", ran.out());
+    Ok(ran.out().lines().find(|line| line.contains('%')).map(str::to_owned).unwrap_or_default())
+}
+
+/// Without any side file: the text is the image's, and perf reads its symbols there.
+fn perf_names_functions_of_a_warm_program() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = busy(&corner)?;
+    let perf = record(&corner, &module, [&[], &[]])?;
+    let first = hottest(&corner, &perf, "data")?;
+    ensure!(first.contains("churn"), "perf's first line is {first:?}");
+    Ok(())
+}
+
+/// And with one: what perf makes of it names the function even when the image is gone.
+fn perf_reads_the_jitdump_file() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = busy(&corner)?;
+    let perf = record(&corner, &module, [&["-k", "mono"], &["--perf-jitdump", "."]])?;
+    let mut inject = corner.command(&perf);
+    process::run(inject.args(["inject", "--jit", "-i", "data", "-o", "injected"]), b"")?.success("perf inject")?;
+    std::fs::remove_dir_all(corner.store())?;
+    let first = hottest(&corner, &perf, "injected")?;
+    ensure!(first.contains("jitted-") && first.contains("churn"), "perf's first line is {first:?}");
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
 
@@ -154,6 +154,26 @@ impl Drop for Region {
         let done = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert!(done.is_ok(), "munmap of an own range: {done:?}");
     }
+}
+
+/// Maps a file's first page executable, and leaves it so to the end of the process: a sign for perf, not code.
+pub(crate) fn map_marker(file: impl AsFd) -> io::Result<()> {
+    let rights = ProtFlags::READ | ProtFlags::EXEC;
+    // SAFETY: a new mapping at an address that the system chooses, which nobody refers to.
+    unsafe { rustix::mm::mmap(std::ptr::null_mut(), PAGE as usize, rights, MapFlags::PRIVATE, file, 0) }?;
+    Ok(())
+}
+
+/// Nanoseconds of the clock that `perf record -k mono` stamps with.
+pub(crate) fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// The calling thread, as the system numbers threads.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: the call has no conditions.
+    unsafe { libc::gettid() }.cast_unsigned()
 }
 
 /// The process's symbol of that name, in the order in which the dynamic linker searches.
