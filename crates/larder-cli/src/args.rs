@@ -1,11 +1,16 @@
 //! What was typed. Help has this one source; nothing here decides anything.
 
+use crate::lli;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
 use larder::format::cpu::{CpuFeatures, x86_64};
 use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, StorePlace};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+mod program;
+
+pub(crate) use program::ProgramArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +29,10 @@ Examples:
   clang -emit-llvm -c -o - prog.c | larder run -
   larder run --cpu x86-64-v2 prog.bc   code that any machine of the last ten years can run
   larder run prog.image                an image made by `larder build`
+  larder run -L plugins -lgame prog.bc with libgame.so of that directory
+
+lli's options are taken too, with one dash or two: `larder lli-options` says what each means here.
+Called by the name lli (a symbolic link), the command takes lli's own line: `lli FILE ARGS`.
 
 The exit code is the program's own; 125 if larder itself failed. A signal that ends the program ends larder.";
 
@@ -38,12 +47,17 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads the command line of this process.
+    /// Reads the command line of this process. What `lli` has of its own is said in our words first.
     ///
-    /// `larder run FILE ARGS…`, with no option of ours but `--dir`, is read by hand: clap describes every option to itself before it reads the
+    /// `larder run FILE ARGS…` (and `lli FILE ARGS…`), with no option of ours but `--dir`, is read by hand: clap describes every option to itself before it reads the
     /// first word, which would cost a third of a start that is over in a millisecond. A test compares the two readings.
-    pub(crate) fn of_process() -> Result<Args, clap::Error> {
-        Self::plain_run(std::env::args_os()).map_or_else(Args::try_parse, Ok)
+    pub(crate) fn of_process() -> anyhow::Result<Args> {
+        let words = std::env::args_os();
+        let words = if lli::called_as_lli().is_some() { lli::as_run(words) } else { words.collect() };
+        match Self::plain_run(words.iter().cloned()) {
+            Some(args) => Ok(args),
+            None => Ok(Args::try_parse_from(lli::in_our_words(words)?)?),
+        }
     }
 
     fn plain_run(words: impl Iterator<Item = OsString>) -> Option<Args> {
@@ -58,11 +72,12 @@ impl Args {
                 level: Level::O2,
                 passes: None,
                 cpu: CpuBase::Native,
-                features: String::new(),
+                features: Vec::new(),
                 no_source: false,
             },
             limits: LimitArgs { timeout: None, memory: None, threads: None },
             entry: "main".to_owned(),
+            program: ProgramArgs::default(),
             time: false,
             explain: false,
             report: None,
@@ -99,6 +114,8 @@ pub(crate) enum Command {
     Cache(CacheArgs),
     /// Say what is installed, what is missing and what to do
     Doctor(DoctorArgs),
+    /// List the options of lli and what each means to `larder run`
+    LliOptions,
     /// Print completions for a shell
     #[command(after_help = "Example:\n  larder completions bash > ~/.local/share/bash-completion/completions/larder")]
     Completions {
@@ -120,9 +137,9 @@ pub(crate) struct CodeArgs {
     /// CPU for functions that don't name their own: native, x86-64, x86-64-v2, x86-64-v3, x86-64-v4
     #[arg(long, value_name = "CPU", default_value = "native")]
     pub(crate) cpu: CpuBase,
-    /// Features added to the CPU (+avx2) or taken from it (-avx2), separated by commas
-    #[arg(long, value_name = "LIST", default_value = "", allow_hyphen_values = true)]
-    pub(crate) features: String,
+    /// Features added to the CPU (+avx2) or taken from it (-avx2), separated by commas; can be given again
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    pub(crate) features: Vec<String>,
     /// Leave the module out of the image: it can't be rebuilt from then
     #[arg(long)]
     pub(crate) no_source: bool,
@@ -153,6 +170,8 @@ pub(crate) struct RunArgs {
     /// Function to start at
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub(crate) entry: String,
+    #[command(flatten)]
+    pub(crate) program: ProgramArgs,
     /// Print on standard error where the time went
     #[arg(long)]
     pub(crate) time: bool,
@@ -268,7 +287,9 @@ impl CodeArgs {
     /// The library's options, for an image that offers those names.
     pub(crate) fn options(&self, exports: Exports) -> anyhow::Result<CompileOptions> {
         let mut cpu = Cpu { base: self.cpu, ..Cpu::default() };
-        cpu.change(&self.features)?;
+        for list in &self.features {
+            cpu.change(list)?;
+        }
         Ok(CompileOptions {
             level: self.level,
             passes: self.passes.clone(),

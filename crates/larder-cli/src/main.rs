@@ -21,6 +21,8 @@ mod build;
 mod cache;
 mod doctor;
 mod inspect;
+mod libraries;
+mod lli;
 mod progress;
 mod report;
 mod run;
@@ -28,6 +30,9 @@ mod verify;
 
 /// Exit code of a failure of `larder` itself, as `env`, `timeout` and container tools have it: programs seldom use it.
 const EXIT_LARDER: c_int = 125;
+
+/// The same when the command is called as `lli`.
+const EXIT_LLI: c_int = 1;
 
 /// Where the C library starts the program.
 #[cfg_attr(
@@ -37,18 +42,25 @@ const EXIT_LARDER: c_int = 125;
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_argc: c_int, _argv: *const *const c_char) -> c_int {
     // A bug of ours is a message (std has printed it by then) and an exit code; a panic may not pass through C.
-    std::panic::catch_unwind(command).unwrap_or(EXIT_LARDER)
+    std::panic::catch_unwind(command).unwrap_or_else(|_| exit_of_failure())
 }
 
 fn command() -> c_int {
     // The arguments are those that the C library has handed to std as well.
     match Args::of_process() {
         Ok(args) => finish(dispatch(args)),
-        Err(error) => {
-            let printed = error.print();
-            if error.use_stderr() || printed.is_err() { EXIT_LARDER } else { 0 }
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(error) => {
+                let printed = error.print();
+                if error.use_stderr() || printed.is_err() { exit_of_failure() } else { 0 }
+            }
+            Err(error) => finish(Err(error)),
+        },
     }
+}
+
+fn exit_of_failure() -> c_int {
+    if lli::called_as_lli().is_some() { EXIT_LLI } else { EXIT_LARDER }
 }
 
 fn dispatch(args: Args) -> anyhow::Result<c_int> {
@@ -65,6 +77,10 @@ fn dispatch(args: Args) -> anyhow::Result<c_int> {
         Command::Verify(verify) => verify::verify(&verify, &mut out)?,
         Command::Cache(cache) => cache::cache(&store, &cache, &mut out)?,
         Command::Doctor(doctor) => doctor::doctor(&store, &doctor, &mut out)?,
+        Command::LliOptions => {
+            out = lli::options();
+            0
+        }
         Command::Completions { shell } => {
             out = args::completions(shell);
             0
@@ -79,7 +95,7 @@ fn finish(result: anyhow::Result<c_int>) -> c_int {
         Ok(code) => code,
         Err(error) => {
             report::error(&error);
-            EXIT_LARDER
+            exit_of_failure()
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the command says about a start: for people on standard error, for programs as JSON.
 
+use crate::lli;
 use larder::{MissReason, Outcome, Phases, Prepared};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -20,13 +21,18 @@ pub(crate) fn error(error: &anyhow::Error) {
     }
     let bold = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (red, plain) = if bold { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    eprintln!("larder: {red}error:{plain} {text}");
+    eprintln!("{}: {red}error:{plain} {text}", name());
+}
+
+/// What messages begin with: the name that the command was called by.
+fn name() -> String {
+    lli::called_as_lli().unwrap_or_else(|| "larder".to_owned())
 }
 
 /// Prints what went wrong without harm.
 pub(crate) fn warnings(warnings: &[String]) {
     for warning in warnings {
-        eprintln!("larder: warning: {warning}");
+        eprintln!("{}: warning: {warning}", name());
     }
 }
 

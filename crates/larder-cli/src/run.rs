@@ -1,10 +1,12 @@
 //! `larder run`: the program starts here and never comes back.
 
 use crate::args::{RunArgs, StoreArgs};
+use crate::libraries::{self, Found};
 use crate::progress::Display;
 use crate::report;
-use anyhow::Context;
-use larder::runtime::{Arguments, ProcessSymbols, program};
+use anyhow::{Context, bail};
+use larder::runtime::program::{self, Threads};
+use larder::runtime::{Arguments, Chain, Libraries, LoadError, ProcessSymbols};
 use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared};
 use std::ffi::{CString, OsString, c_int};
 use std::io::Read;
@@ -16,8 +18,15 @@ const STDIN: &str = "<stdin>";
 
 /// Finds or compiles the program's code and runs it. Its exit code is returned after its exit handlers are registered.
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
+    let found = libraries::find(&args.program)?;
+    if let Some(archive) = found.archives.first() {
+        bail!(
+            "{}: only the archive is there, and programs can't take those yet: link the module with it first",
+            archive.display()
+        );
+    }
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
-    let prepared = prepare(&larder, args)?;
+    let prepared = prepare(&larder, args, &found)?;
     // The program finds no more open files than a native one.
     drop(larder);
     report::warnings(prepared.warnings());
@@ -27,7 +36,8 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     if let Some(path) = &args.report {
         report::write(path, &prepared)?;
     }
-    let ready = prepared.bind(&ProcessSymbols)?;
+    let libraries = load(&found.shared)?;
+    let ready = prepared.bind(&Chain(&[&libraries, &ProcessSymbols])).map_err(with_advice)?;
     if let Some(dir) = &args.perf_jitdump {
         let written = ready.sealed().write_jitdump(dir);
         written.with_context(|| format!("cannot write a jitdump file in {}", dir.display()))?;
@@ -35,11 +45,31 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     if args.time {
         report::time(ready.phases());
     }
-    start(ready, &args.entry, &args.argv)
+    start(ready, args)
 }
 
-fn prepare(larder: &Larder, args: &RunArgs) -> anyhow::Result<Prepared> {
-    let options = args.code.options(Exports::Only(vec![args.entry.clone()]))?;
+/// Loads the program's libraries. They stay to the end of the process.
+#[expect(unsafe_code, reason = "the user named the libraries, as for a linker")]
+fn load(names: &[OsString]) -> Result<Libraries, Error> {
+    let mut libraries = Libraries::new();
+    for name in names {
+        // SAFETY: running their code is what the user asked for.
+        unsafe { libraries.open(name) }?;
+    }
+    Ok(libraries)
+}
+
+fn with_advice(error: Error) -> anyhow::Error {
+    let is_unresolved = matches!(error, Error::Load(LoadError::Unresolved { .. }));
+    let error = anyhow::Error::from(error);
+    if !is_unresolved {
+        return error;
+    }
+    anyhow::anyhow!("{error}; a library that defines them is named by -l NAME or --load FILE")
+}
+
+fn prepare(larder: &Larder, args: &RunArgs, found: &Found) -> anyhow::Result<Prepared> {
+    let options = args.code.options(exports(args, found))?;
     let mut display = Display::new();
     let mut progress = |step: larder::Progress<'_>| display.show(&step);
     let file = args.argv.first().map_or(Path::new(""), Path::new);
@@ -58,6 +88,14 @@ fn prepare(larder: &Larder, args: &RunArgs) -> anyhow::Result<Prepared> {
     }
 }
 
+/// What the image offers: where the program starts, and everything if libraries may ask for it.
+fn exports(args: &RunArgs, found: &Found) -> Exports {
+    if !found.shared.is_empty() {
+        return Exports::All;
+    }
+    Exports::Only(std::iter::once(&args.entry).chain(&args.program.thread_entry).cloned().collect())
+}
+
 #[expect(unsafe_code, reason = "the user named the file, and it is the user's not to change it meanwhile")]
 fn image(
     larder: &Larder,
@@ -72,14 +110,34 @@ fn image(
 /// Runs initialisers and program. What is returned becomes the process's exit code; exit handlers run after that, as they do
 /// when a native program's `main` returns.
 #[expect(unsafe_code, reason = "running the program is what the user asked for")]
-fn start(ready: larder::Ready, entry: &str, argv: &[OsString]) -> anyhow::Result<c_int> {
-    let argv = argv.iter().map(|arg| CString::new(arg.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-    let arguments = Arguments::new(argv);
+fn start(ready: larder::Ready, args: &RunArgs) -> anyhow::Result<c_int> {
+    let arguments = Arguments::new(argv(args)?);
+    if args.program.disable_core_files {
+        program::disable_core_files();
+    }
     // SAFETY: the user named the module and asked to run it, bound to this process's symbols as a native program is.
     let code = unsafe { ready.initialise(&arguments) }?;
     // Exit handlers of the program run after this function has returned.
     let image = code.leak();
+    let mut threads = Threads::default();
+    for entry in &args.program.thread_entry {
+        // SAFETY: the same; that the entry takes and returns nothing is what `--thread-entry` says.
+        let started = unsafe { threads.start(image, entry) }.context("cannot start a thread")?;
+        if !started {
+            bail!("the module defines no function {entry}, which --thread-entry names");
+        }
+    }
     // SAFETY: the same; that the entry is a C main is what `--entry` says.
-    let exit_code = unsafe { program::run_main(image, entry, &arguments) };
-    exit_code.with_context(|| format!("the module defines no function {entry}; name another with --entry"))
+    let exit_code = unsafe { program::run_main(image, &args.entry, &arguments) };
+    let exit_code = exit_code
+        .with_context(|| format!("the module defines no function {}; name another with --entry", args.entry))?;
+    threads.join();
+    Ok(exit_code)
+}
+
+/// The program's arguments, its own name among them.
+fn argv(args: &RunArgs) -> anyhow::Result<Vec<CString>> {
+    let name = args.program.argv0.as_ref().or(args.argv.first());
+    let words = name.into_iter().chain(args.argv.iter().skip(1));
+    Ok(words.map(|word| CString::new(word.as_bytes())).collect::<Result<_, _>>()?)
 }

@@ -56,6 +56,14 @@ pub enum LoadError {
         /// How many there are besides.
         more_count: usize,
     },
+    /// A shared library can't be loaded.
+    #[error("cannot load a library: {reason}")]
+    Library {
+        /// As the caller named it.
+        name: String,
+        /// What the dynamic linker says: the library, and what is wrong with it.
+        reason: String,
+    },
 }
 
 fn more(count: usize) -> String {

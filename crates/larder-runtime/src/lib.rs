@@ -33,6 +33,6 @@ mod unwind;
 pub use error::LoadError;
 pub use file::ImageFile;
 pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
-pub use resolve::{Address, Chain, Names, ProcessSymbols, Resolve, Wanted};
+pub use resolve::{Address, Chain, Libraries, Names, ProcessSymbols, Resolve, Wanted};
 pub use symbol::{FnPointer, Function};
 pub use unwind::unwinds_in_constant_time;

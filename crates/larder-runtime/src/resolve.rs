@@ -12,8 +12,10 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::path::Path;
 
+mod libraries;
 mod process;
 
+pub use libraries::Libraries;
 pub use process::ProcessSymbols;
 
 /// An address in this process.

@@ -27,6 +27,11 @@ pub fn unwinds_in_constant_time() -> bool {
     find_object::is_asked()
 }
 
+/// What names the shared library at that address to the dynamic linker; `None` if none is there.
+pub(crate) fn library_at(address: *mut c_void) -> Option<usize> {
+    find_object::library_at(address).map(|map| map as usize)
+}
+
 /// What a link map tells to those who read it (`<link.h>`; the members that are public).
 #[repr(C)]
 #[derive(Debug)]

@@ -20,6 +20,8 @@ mod debugging;
 mod help;
 mod ir;
 mod larder;
+mod libraries;
+mod lli;
 mod options;
 mod places;
 mod process;
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         damage::trials(),
         debugging::trials(),
         help::trials(),
+        libraries::trials(),
+        lli::trials(),
         options::trials(),
         places::trials(),
         processors::trials(),

@@ -200,11 +200,23 @@ unsafe impl Sync for Library {}
 impl Library {
     /// Loads it, or finds it loaded. Its symbols become part of the process's, as those of a program's own libraries are.
     ///
+    /// # Errors
+    /// The dynamic linker's words.
+    ///
     /// # Safety
-    /// The library is one of the system's, whose initialisers any program may run.
-    pub(crate) unsafe fn open(name: &CStr) -> Option<Library> {
+    /// The library's initialisers may run in this process.
+    pub(crate) unsafe fn open(name: &CStr) -> Result<Library, String> {
         // SAFETY: the name ends in NUL; initialisers are the caller's promise.
-        NonNull::new(unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) }).map(Library)
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) };
+        NonNull::new(handle).map(Library).ok_or_else(dynamic_linker_error)
+    }
+
+    /// What [`crate::unwind::library_at`] calls it.
+    pub(crate) fn link_map(self) -> Option<usize> {
+        let mut map: usize = 0;
+        // SAFETY: the handle is never closed; `RTLD_DI_LINKMAP` writes one pointer.
+        let status = unsafe { libc::dlinfo(self.0.as_ptr(), libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) };
+        (status == 0).then_some(map)
     }
 
     /// Its symbol of that name, or one of the libraries it needs.
@@ -218,6 +230,17 @@ impl Library {
         // SAFETY: the handle is never closed, both names end in NUL.
         NonNull::new(unsafe { libc::dlvsym(self.0.as_ptr(), name.as_ptr(), version.as_ptr()) })
     }
+}
+
+/// What the dynamic linker says of this thread's last failure.
+fn dynamic_linker_error() -> String {
+    // SAFETY: it takes nothing.
+    let words = unsafe { libc::dlerror() };
+    if words.is_null() {
+        return "the dynamic linker gives no reason".to_owned();
+    }
+    // SAFETY: it is a string that ends in NUL, valid until this thread's next call to the dynamic linker.
+    unsafe { CStr::from_ptr(words) }.to_string_lossy().into_owned()
 }
 
 /// A handler of the C library's exit list.

@@ -38,7 +38,7 @@ impl Resolve for ProcessSymbols {
 fn from_libraries(name: &CStr) -> Option<Address> {
     LIBRARIES.iter().find_map(|(library, opened)| {
         // SAFETY: these libraries are part of the system's C and C++ environment.
-        let handle = opened.get_or_init(|| unsafe { os::Library::open(library) });
+        let handle = opened.get_or_init(|| unsafe { os::Library::open(library) }.ok());
         let library = handle.as_ref()?;
         let symbol = library.symbol(name).or_else(|| library.symbol_of_version(name, CPU_MODEL_VERSION))?;
         Some(symbol.as_ptr() as Address)
