@@ -50,11 +50,16 @@ impl<'x, 'a> Addresses<'x, 'a> {
         self.symbol(definition.symbol, addend)
     }
 
-    /// S: image offset or number of a definition. Of a merged section itself, the addend chooses the piece, so that S + A is right.
+    /// S: image offset or number of a definition; of an indirect function, its call stub. Of a merged section itself, the addend chooses
+    /// the piece, so that S + A is right.
     #[inline]
     pub(crate) fn symbol(&self, definition: SymbolId, addend: i64) -> Option<u64> {
         let symbol = self.inputs.symbol(definition);
         match symbol.place {
+            Place::Section(id) if symbol.is_indirect() => match self.indirect(definition) {
+                Some(number) => Some(self.indirect_stub(number)),
+                None => self.place(id, symbol.value),
+            },
             Place::Section(id) => match self.layout.section(id) {
                 Some(start) => Some(start.wrapping_add(symbol.value)),
                 None if symbol.kind == stt::SECTION => {
@@ -88,9 +93,26 @@ impl<'x, 'a> Addresses<'x, 'a> {
         self.got + (self.needs.imports.len() as u64 + u64::from(index)) * WORD
     }
 
+    /// Number of the indirect function that a definition is.
+    pub(crate) fn indirect(&self, definition: SymbolId) -> Option<u32> {
+        self.needs.indirect(self.inputs.symbol(definition))
+    }
+
+    /// Image offset of the slot for what an indirect function has become.
+    pub(crate) fn indirect_slot(&self, number: u32) -> u64 {
+        self.own_slot(self.needs.own_slots.len() as u32 + number)
+    }
+
+    /// Image offset of the code that answers what an indirect function becomes.
+    pub(crate) fn resolver(&self, function: SymbolId) -> Option<u64> {
+        let symbol = self.inputs.symbol(function);
+        let Place::Section(section) = symbol.place else { return None };
+        self.place(section, symbol.value)
+    }
+
     /// Image offset of a variable's module and offset pair.
     pub(crate) fn pair(&self, index: u32) -> u64 {
-        self.own_slot(self.needs.own_slots.len() as u32) + u64::from(index) * 2 * WORD
+        self.indirect_slot(self.needs.indirect.len() as u32) + u64::from(index) * 2 * WORD
     }
 
     /// Image offset of the pair that stands for the thread's block.
@@ -98,8 +120,13 @@ impl<'x, 'a> Addresses<'x, 'a> {
         self.pair(self.needs.pairs.len() as u32)
     }
 
-    /// Image offset of a call stub.
+    /// Image offset of the call stub of an import.
     pub(crate) fn stub(&self, index: u32) -> u64 {
         self.stubs + u64::from(index) * STUB_LEN
+    }
+
+    /// Image offset of the call stub of an indirect function.
+    pub(crate) fn indirect_stub(&self, number: u32) -> u64 {
+        self.stub(self.needs.stubs.len() as u32 + number)
     }
 }

@@ -10,9 +10,9 @@ use crate::scan::Needs;
 use crate::units::Units;
 use crate::{LinkOptions, Source};
 use larder_format::image::{
-    ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, MAGIC, PAGE, Section,
-    Span, THREAD_SLOT_OWN, Table, Text, ThreadSlot, Unit, export_flags, gnu_hash, import_flags, thread_slot_kinds,
-    unit_flags,
+    ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, IndirectFunction, MAGIC,
+    PAGE, Section, Span, THREAD_SLOT_OWN, Table, Text, ThreadSlot, Unit, export_flags, gnu_hash, import_flags,
+    thread_slot_kinds, unit_flags,
 };
 use larder_format::record::Record;
 
@@ -35,6 +35,7 @@ struct Counts {
     init: usize,
     fini: usize,
     bound: usize,
+    indirect: usize,
     thread_slots: usize,
     unit_imports: usize,
 }
@@ -62,6 +63,7 @@ pub(crate) fn plan_index(
         init: lists.init.len(),
         fini: lists.fini.len(),
         bound: needs.bound.len(),
+        indirect: needs.indirect.len(),
         thread_slots: needs.pairs.len() + usize::from(needs.block_pair),
         unit_imports: units.imports.len(),
     };
@@ -156,6 +158,7 @@ impl IndexPlan {
             self.counts.init * u64::SIZE,
             self.counts.fini * u64::SIZE,
             (self.counts.bound + odd_count) * Fixup::SIZE,
+            self.counts.indirect * IndirectFunction::SIZE,
             self.counts.thread_slots * ThreadSlot::SIZE,
             relr_count * u64::SIZE,
             self.strings.len() + names_len,
@@ -186,6 +189,7 @@ impl IndexPlan {
             init: tables.add(functions(addresses, &lists.init)),
             fini: tables.add(functions(addresses, &lists.fini)),
             fixups: tables.add(fixups(addresses, file).into_iter()),
+            indirect_functions: tables.add(indirect_functions(addresses)),
             thread_slots: tables.add(thread_slots(addresses).into_iter()),
             relr: tables.add(addresses.layout.relr.iter().copied()),
             sections: tables.add(section_rows.into_iter()),
@@ -261,7 +265,18 @@ fn functions<'i>(
     addresses: &'i Addresses<'_, '_>,
     list: &'i [(SymbolId, i64)],
 ) -> impl ExactSizeIterator<Item = u64> + 'i {
-    list.iter().map(|&(id, addend)| addresses.symbol(id, addend).unwrap_or_default().wrapping_add_signed(addend))
+    let function = |&(id, addend): &(SymbolId, i64)| match addresses.needs.stub(id) {
+        Some(stub) => addresses.stub(stub),
+        None => addresses.symbol(id, addend).unwrap_or_default().wrapping_add_signed(addend),
+    };
+    list.iter().map(function)
+}
+
+fn indirect_functions(addresses: &Addresses<'_, '_>) -> impl ExactSizeIterator<Item = IndirectFunction> {
+    addresses.needs.indirect.iter().enumerate().map(|(number, &function)| IndirectFunction {
+        slot: addresses.indirect_slot(number as u32),
+        resolver: addresses.resolver(function).unwrap_or_default(),
+    })
 }
 
 fn fixups(addresses: &Addresses<'_, '_>, file: &[u8]) -> Vec<Fixup> {

@@ -124,9 +124,8 @@ fn words(
             Place::Section(id) if live.contains(id) && inputs.section(id).is(sh::EXECINSTR) => {
                 Ok((definition.symbol, reloc.addend))
             }
-            Place::Undefined => {
-                Err(refuse("an initialiser or finaliser that the image does not define: wrap it in a function"))
-            }
+            // Its call stub is called.
+            Place::Undefined if reloc.addend == 0 => Ok((definition.symbol, 0)),
             _ => Err(refuse("an initialiser or finaliser that is no function")),
         }
     };

@@ -288,6 +288,11 @@ impl Symbol<'_> {
     pub(crate) fn is_thread_local(&self) -> bool {
         self.kind == stt::TLS
     }
+
+    /// Whether it means what the code at its place answers when the image is loaded.
+    pub(crate) fn is_indirect(&self) -> bool {
+        self.kind == stt::GNU_IFUNC
+    }
 }
 
 /// Sections that live or die together; of several with the same signature, one is kept.
@@ -306,6 +311,12 @@ impl<'a> Inputs<'a> {
 
     pub(crate) fn symbol(&self, id: SymbolId) -> &Symbol<'a> {
         &self.symbols[id.index()]
+    }
+
+    /// Appends a section that a pass made up.
+    pub(crate) fn add_section(&mut self, section: Section<'a>) -> SectionId {
+        self.sections.push(section);
+        SectionId::from_index(self.sections.len() - 1)
     }
 
     pub(crate) fn object_name(&self, id: ObjectId) -> &'a str {

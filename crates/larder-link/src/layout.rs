@@ -107,12 +107,12 @@ pub(crate) fn assign_offsets<'a>(
 fn made_outputs<'a>(needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
     let unwind = sizes.unwind;
     let pairs = needs.pairs.len() + usize::from(needs.block_pair);
-    let words = needs.imports.len() + needs.own_slots.len() + 2 * pairs;
+    let words = needs.imports.len() + needs.own_slots.len() + needs.indirect.len() + 2 * pairs;
     let lens = [
         (Made::BuildId, BUILD_ID_LEN),
         (Made::UnwindTable, unwind.table_len()),
         (Made::Unwind, unwind.len),
-        (Made::Stubs, needs.stubs.len() as u64 * STUB_LEN),
+        (Made::Stubs, (needs.stubs.len() + needs.indirect.len()) as u64 * STUB_LEN),
         (Made::Slots, words as u64 * WORD),
         (Made::DebugFrame, sizes.debug_frame_len),
     ];
@@ -187,8 +187,9 @@ impl<'a> Layout<'a> {
         let Some(slots) = self.made(Made::Slots) else { return Vec::new() };
         let first = slots.offset + needs.imports.len() as u64 * WORD;
         let slots = needs.own_slots.iter().zip((first..).step_by(WORD as usize));
-        let address =
-            |&(&symbol, _): &(&_, u64)| scan::reach(inputs, live, Definition::itself(inputs, symbol)) == Reach::Image;
+        let address = |&(&symbol, _): &(&_, u64)| {
+            matches!(scan::reach(inputs, live, Definition::itself(inputs, symbol)), Reach::Image | Reach::Indirect)
+        };
         slots.filter(address).map(|(_, offset)| offset).collect()
     }
 

@@ -6,7 +6,7 @@
 //! The passes stand in [`link`], one call each. How relocations are answered is in `x86_64.rs`; what the bytes of an image mean is
 //! `larder-format`'s.
 //!
-//! Not done: indirect functions, thread-local variables of other images or at fixed offsets from the thread pointer, TLS descriptors, linker
+//! Not done: thread-local variables of other images or at fixed offsets from the thread pointer, TLS descriptors, linker
 //! scripts, archives, identical code folding.
 
 #![forbid(unsafe_code)]
@@ -128,7 +128,7 @@ pub struct LinkReport {
     pub relaxed_count: usize,
     /// Names the image needs.
     pub imports_count: usize,
-    /// Imports that are called through a stub.
+    /// Imports and indirect functions that are called through a stub.
     pub stubs_count: usize,
     /// Names the image offers.
     pub exports_count: usize,
@@ -190,6 +190,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     let (mut header, tables) = index.encode(&addresses, &lists, &units, options, &file);
     header.file_len = tail.file_len;
     header.dso_handle = symbols.dso_handle.and_then(|section| layout.section(section)).unwrap_or_default();
+    header.cpu_model = symbols.cpu_model.and_then(|section| layout.section(section)).unwrap_or_default();
     write_source(options.source, &tail, &mut header, &mut file);
     write_index(&header, &tables, &mut file);
     elf::write_elf(&layout, &header, &symbol_table, &tail, &mut file);
@@ -239,7 +240,7 @@ fn report(
         merged_len: merged.saved_len,
         relaxed_count: needs.relaxed_count,
         imports_count,
-        stubs_count: needs.stubs.len(),
+        stubs_count: needs.stubs.len() + needs.indirect.len(),
         exports_count,
         units_count,
         relative_count: needs.rebased.len(),

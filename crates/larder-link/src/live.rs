@@ -156,9 +156,10 @@ impl Marker<'_, '_> {
         if definition.section != SectionId::NULL {
             return self.mark(definition.section);
         }
-        let place = self.inputs.symbol(definition.symbol).place;
-        if let Place::Linker(LinkerSymbol::Start(section) | LinkerSymbol::Stop(section)) = place {
-            self.mark_named(section);
+        match self.inputs.symbol(definition.symbol).place {
+            Place::Linker(LinkerSymbol::Start(section) | LinkerSymbol::Stop(section)) => self.mark_named(section),
+            Place::Section(section) => self.mark(section),
+            _ => {}
         }
     }
 

@@ -9,13 +9,16 @@ use crate::x86_64::{self, TRAP};
 use larder_format::image::Span;
 use std::num::NonZeroUsize;
 
-/// Writes stubs and slots. Slots of imports and of thread-local variables stay zero: they are the loader's.
+/// Writes stubs and slots. Slots of imports, of thread-local variables and of what indirect functions become stay zero: they are the
+/// loader's.
 pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]) -> Result<(), LinkError> {
     let needs = addresses.needs;
     fill_gaps_in_code(addresses, file);
-    for (&import, index) in needs.stubs.iter().zip(0..) {
-        let at = addresses.stub(index);
-        let slot = addresses.slot(import).unwrap_or_default();
+    let imports = needs.stubs.iter().zip(0..).map(|(&import, index)| (addresses.stub(index), addresses.slot(import)));
+    let indirect = (0..needs.indirect.len() as u32)
+        .map(|number| (addresses.indirect_stub(number), Some(addresses.indirect_slot(number))));
+    for (at, slot) in imports.chain(indirect) {
+        let slot = slot.unwrap_or_default();
         let max = i32::MAX as u64;
         let stub = x86_64::stub(at, slot).ok_or(LinkError::TooLarge {
             what: "distance to import slots",

@@ -163,7 +163,10 @@ impl Relocator<'_, '_> {
         let symbol = || addresses.definition(definition, reloc.addend);
         let definition = definition.symbol;
         let slot = || addresses.slot(definition);
-        let stub = || Some(addresses.stub(addresses.needs.stub(definition)?));
+        let stub = || match addresses.needs.stub(definition) {
+            Some(stub) => Some(addresses.stub(stub)),
+            None => addresses.indirect(definition).map(|number| addresses.indirect_stub(number)),
+        };
         let pair = || Some(addresses.pair(addresses.needs.pair(definition)?));
         let (target, base) = match action {
             Action::Nothing | Action::Bound | Action::Tombstone => return Some(0),
@@ -171,6 +174,7 @@ impl Relocator<'_, '_> {
             Action::Relative | Action::Relaxed(_) => (symbol()?, place),
             Action::RelativeToStub => (stub()?, place),
             Action::RelativeToSlot => (slot()?, place),
+            Action::RelativeToChosen => (addresses.indirect_slot(addresses.indirect(definition)?), place),
             Action::FromGot => (symbol()?, addresses.got),
             Action::StubFromGot => (stub()?, addresses.got),
             Action::Got => (addresses.got, place),

@@ -12,7 +12,8 @@ use crate::input::{
     Binding, Inputs, LinkerSymbol, ObjectId, Place, Rela, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh,
     stt,
 };
-use larder_format::image::TLS_GET_ADDR;
+use larder_format::image::{CpuModel, TLS_GET_ADDR, WORD};
+use larder_format::record::Record as _;
 use object::{I64, LittleEndian as LE, U64};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,13 +27,15 @@ pub(crate) struct Symbols<'a> {
     discarded: Vec<bool>,
     /// `__dso_handle`, if it is ours.
     pub(crate) dso_handle: Option<SectionId>,
+    /// What `__cpu_model` and `__cpu_features2` are parts of, if they are ours.
+    pub(crate) cpu_model: Option<SectionId>,
 }
 
 /// What a symbol stands for, in as few bytes as the passes over all relocations need: they meet symbols in no order at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Definition {
     pub(crate) symbol: SymbolId,
-    /// Where it is, or [`SectionId::NULL`] if that is not in a section.
+    /// Where it is, or [`SectionId::NULL`] if that is not in a section, or not that section's bytes (an indirect function).
     pub(crate) section: SectionId,
     /// Offset in the section.
     pub(crate) value: u64,
@@ -43,7 +46,7 @@ impl Definition {
     pub(crate) fn itself(inputs: &Inputs<'_>, id: SymbolId) -> Self {
         let symbol = inputs.symbol(id);
         match symbol.place {
-            Place::Section(section) => Definition { symbol: id, section, value: symbol.value },
+            Place::Section(section) if !symbol.is_indirect() => Definition { symbol: id, section, value: symbol.value },
             _ => Definition { symbol: id, section: SectionId::NULL, value: 0 },
         }
     }
@@ -81,6 +84,7 @@ pub(crate) fn resolve_symbols<'a>(inputs: &mut Inputs<'a>) -> Result<Symbols<'a>
         definitions: Vec::new(),
         discarded: discard_repeated_groups(inputs),
         dso_handle: None,
+        cpu_model: None,
     };
     let globals = symbols.collect(inputs)?;
     symbols.settle(inputs);
@@ -240,8 +244,7 @@ impl<'a> Symbols<'a> {
             let (name, tls): (&[u8], _) = if symbol.is_thread_local() { (b".tbss", sh::TLS) } else { (b".bss", 0) };
             let section = made_up(symbol.object, name, sh::NOBITS, sh::ALLOC | sh::WRITE | tls);
             let section = Section { len: global.common_len, align: global.common_align, ..section };
-            let id = SectionId::from_index(inputs.sections.len());
-            inputs.sections.push(section);
+            let id = inputs.add_section(section);
             let symbol = &mut inputs.symbols[global.winner.index()];
             (symbol.place, symbol.value, symbol.len) = (Place::Section(id), 0, global.common_len);
         }
@@ -251,13 +254,17 @@ impl<'a> Symbols<'a> {
         let mut named: Option<HashMap<&[u8], SectionId>> = None;
         for global in self.globals.iter().filter(|global| global.rank == Rank::Undefined) {
             let symbol = inputs.symbol(global.winner);
+            let object = symbol.object;
+            let mut value = 0;
             let place = match symbol.name {
                 b"__dso_handle" => {
-                    let id = SectionId::from_index(inputs.sections.len());
-                    let section = dso_handle(symbol.object, global.winner);
-                    inputs.sections.push(section);
+                    let id = inputs.add_section(dso_handle(object, global.winner));
                     self.dso_handle = Some(id);
                     Place::Section(id)
+                }
+                b"__cpu_model" | b"__cpu_features2" => {
+                    value = if symbol.name == b"__cpu_model" { 0 } else { cpu_model_features2() };
+                    Place::Section(*self.cpu_model.get_or_insert_with(|| inputs.add_section(cpu_model(object))))
                 }
                 name if name.starts_with(b"__start_") || name.starts_with(b"__stop_") => {
                     let sections = named.get_or_insert_with(|| first_of_each_name(inputs, &self.discarded));
@@ -272,7 +279,7 @@ impl<'a> Symbols<'a> {
                 },
             };
             let symbol = &mut inputs.symbols[global.winner.index()];
-            (symbol.place, symbol.value, symbol.visibility) = (place, 0, Visibility::Hidden);
+            (symbol.place, symbol.value, symbol.visibility) = (place, value, Visibility::Hidden);
         }
     }
 }
@@ -329,6 +336,19 @@ fn dso_handle<'a>(object: ObjectId, itself: SymbolId) -> Section<'a> {
     let reloc = Rela { r_offset: U64::new(LE, 0), r_info: info, r_addend: I64::new(LE, 0) };
     let section = made_up(object, b".data.rel.ro", sh::PROGBITS, sh::ALLOC | sh::WRITE);
     Section { len: 8, align: 8, data: &[0; 8], relocs: Cow::Owned(vec![reloc]), symbols_first: itself.0, ..section }
+}
+
+/// Natively each program and library has a copy of its own, from the static libgcc or compiler-rt, and objects count on that: they
+/// reach it by its distance.
+fn cpu_model<'a>(object: ObjectId) -> Section<'a> {
+    let section = made_up(object, b".data.rel.ro", sh::PROGBITS, sh::ALLOC | sh::WRITE);
+    Section { len: CpuModel::SIZE as u64, align: WORD, data: &[0; CpuModel::SIZE], ..section }
+}
+
+fn cpu_model_features2() -> u64 {
+    let field = &CpuModel::FIELDS[4];
+    debug_assert_eq!(field.name, "features2");
+    field.offset as u64
 }
 
 fn made_up<'a>(object: ObjectId, name: &'static [u8], kind: u32, flags: u64) -> Section<'a> {

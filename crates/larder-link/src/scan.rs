@@ -4,11 +4,13 @@
 //! ([`x86_64::action`]): this pass counts what has to have a place, that one fills it in. Behind this pass no import, slot or stub is added.
 
 use crate::error::{LinkError, text};
-use crate::input::{Inputs, Place, Reloc, Role, Section, SectionId, SymbolId, Visibility, sh};
+use crate::init;
+use crate::input::{Inputs, Place, Reloc, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh};
 use crate::live::Live;
 use crate::resolve::{Definition, Symbols};
 use crate::unwind::{BEGIN_OFFSET, Record, Unwind, UnwindPlan};
 use crate::x86_64::{self, Action, Ground, Reach, Relaxation, Site};
+use std::collections::HashMap;
 
 /// Images whose loaded sections are smaller than this have no distance that does not fit 32 bits.
 const SMALL_LEN: u64 = 1 << 30;
@@ -58,6 +60,10 @@ pub(crate) struct Needs {
     pub(crate) stubs: Vec<SymbolId>,
     /// Symbols of the image that are reached through a slot all the same.
     pub(crate) own_slots: Vec<SymbolId>,
+    /// Functions of the image that are chosen when it is loaded: each has a slot and a call stub, whose address is the function's.
+    pub(crate) indirect: Vec<SymbolId>,
+    /// Their numbers by the place of the resolver, so that aliases have the same address.
+    indirect_numbers: HashMap<(SectionId, u64), u32>,
     /// Thread-local variables that have a module and offset pair.
     pub(crate) pairs: Vec<SymbolId>,
     /// Whether there is a pair for the thread's block itself.
@@ -84,6 +90,16 @@ impl Needs {
     /// Index of the symbol's own slot.
     pub(crate) fn own_slot(&self, symbol: SymbolId) -> Option<u32> {
         present(self.uses[symbol.index()].slot)
+    }
+
+    /// Number of the indirect function that the symbol is.
+    pub(crate) fn indirect(&self, symbol: &Symbol<'_>) -> Option<u32> {
+        match symbol.place {
+            Place::Section(section) if symbol.is_indirect() => {
+                self.indirect_numbers.get(&(section, symbol.value)).copied()
+            }
+            _ => None,
+        }
     }
 
     /// Index of the variable's pair.
@@ -115,6 +131,8 @@ pub(crate) fn scan_relocations(
         imports: Vec::new(),
         stubs: Vec::new(),
         own_slots: Vec::new(),
+        indirect: Vec::new(),
+        indirect_numbers: HashMap::new(),
         pairs: Vec::new(),
         block_pair: false,
         rebased: Vec::new(),
@@ -124,6 +142,9 @@ pub(crate) fn scan_relocations(
         relaxed_count: 0,
     };
     let mut scan = Scan { inputs, symbols, live, needs };
+    for &export in live.exports.iter().filter(|&&export| inputs.symbol(export).is_indirect()) {
+        scan.want_indirect(export);
+    }
     for (id, _) in inputs.sections().filter(|&(id, _)| live.contains(id)) {
         scan.section(id)?;
     }
@@ -160,6 +181,7 @@ pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: Definition) ->
     }
     let symbol = inputs.symbol(definition.symbol);
     match symbol.place {
+        Place::Section(section) if symbol.is_indirect() && live.contains(section) => Reach::Indirect,
         Place::Section(section) => live.reach(section),
         Place::Linker(_) => Reach::Image,
         Place::Absolute => Reach::Absolute,
@@ -226,6 +248,9 @@ impl Scan<'_, '_> {
         let kind = x86_64::kind_of(reloc.kind);
         let reach = reach(self.inputs, self.live, definition);
         let definition = definition.symbol;
+        if reach == Reach::Indirect {
+            self.want_indirect(definition);
+        }
         let action =
             x86_64::action(kind, &site, reach).map_err(|reason| refusal(self.inputs, section, reloc, reason))?;
         let word = Word { section: id, offset: reloc.offset };
@@ -237,9 +262,13 @@ impl Scan<'_, '_> {
             Action::Bound => {
                 self.needs.bound.push(BoundWord { word, symbol: definition, addend: reloc.addend });
                 self.needs.moved[id.index()] |= !section.is(sh::WRITE);
-                self.want_import(definition, false);
+                let called = init::is_list(section);
+                self.want_import(definition, called);
+                if called {
+                    want(&mut self.needs.uses[definition.index()].stub, &mut self.needs.stubs, definition);
+                }
             }
-            Action::RelativeToStub | Action::StubFromGot => {
+            Action::RelativeToStub | Action::StubFromGot if reach == Reach::Import => {
                 self.want_import(definition, true);
                 want(&mut self.needs.uses[definition.index()].stub, &mut self.needs.stubs, definition);
             }
@@ -257,6 +286,15 @@ impl Scan<'_, '_> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn want_indirect(&mut self, symbol: SymbolId) {
+        let Place::Section(section) = self.inputs.symbol(symbol).place else { return };
+        let indirect = &mut self.needs.indirect;
+        self.needs.indirect_numbers.entry((section, self.inputs.symbol(symbol).value)).or_insert_with(|| {
+            indirect.push(symbol);
+            (indirect.len() - 1) as u32
+        });
     }
 
     fn want_import(&mut self, symbol: SymbolId, called: bool) {

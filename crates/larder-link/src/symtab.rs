@@ -49,13 +49,23 @@ fn is_worth_naming(symbol: &Symbol<'_>) -> bool {
 
 impl SymbolTable {
     fn add_symbol(&mut self, addresses: &Addresses<'_, '_>, id: SymbolId, symbol: &Symbol<'_>, binding: u8) {
+        if symbol.is_indirect() {
+            return self.add_indirect(addresses, id, symbol, binding);
+        }
         let Some((section, value)) = place(addresses, id, symbol) else { return };
         self.add(&[symbol.name], binding << 4 | symbol.kind & 0xf, section, value, symbol.len);
     }
 
+    /// An indirect function is its call stub to all who take its address, so it is to debuggers.
+    fn add_indirect(&mut self, addresses: &Addresses<'_, '_>, id: SymbolId, symbol: &Symbol<'_>, binding: u8) {
+        let number = addresses.indirect(id);
+        if let (Some(number), Some(section)) = (number, stubs_number(addresses)) {
+            self.add(&[symbol.name], binding << 4 | stt::FUNC, section, addresses.indirect_stub(number), STUB_LEN);
+        }
+    }
+
     fn add_stubs(&mut self, addresses: &Addresses<'_, '_>) {
-        let is_stubs = |output: &crate::layout::Output<'_>| output.made == Some(Made::Stubs);
-        let Some(number) = addresses.layout.outputs.iter().position(is_stubs).and_then(header_number) else { return };
+        let Some(number) = stubs_number(addresses) else { return };
         for (&import, index) in addresses.needs.stubs.iter().zip(0..) {
             let name = addresses.inputs.symbol(import).name;
             self.add(&[name, b"@plt"], stt::FUNC, number, addresses.stub(index), STUB_LEN);
@@ -72,6 +82,12 @@ impl SymbolTable {
         self.symbols.extend_from_slice(&value.to_le_bytes());
         self.symbols.extend_from_slice(&len.to_le_bytes());
     }
+}
+
+/// Number of the section header of the call stubs.
+fn stubs_number(addresses: &Addresses<'_, '_>) -> Option<u16> {
+    let mut outputs = addresses.layout.outputs.iter();
+    outputs.position(|output| output.made == Some(Made::Stubs)).and_then(header_number)
 }
 
 /// Number of the section header and value; `None` if the symbol has no place in the image.

@@ -176,6 +176,8 @@ pub(crate) fn kind_of(number: u32) -> &'static Kind {
 pub(crate) enum Reach {
     /// It has a place in the image.
     Image,
+    /// It is a function of the image that is chosen when that is loaded.
+    Indirect,
     /// It is a thread-local variable of the image.
     Thread,
     /// It is a number.
@@ -234,6 +236,8 @@ pub(crate) enum Action {
     RelativeToStub,
     /// Slot + A - P
     RelativeToSlot,
+    /// Slot of what an indirect function has become + A - P
+    RelativeToChosen,
     /// The instruction is rewritten to do without the slot; S + A - P.
     Relaxed(Relaxation),
     /// S + A - GOT
@@ -296,13 +300,20 @@ pub(crate) fn action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Actio
         (_, Reach::Thread) => Err(THREAD),
         (Formula::Absolute, _) => absolute_action(kind, site, reach),
         (Formula::Relative, _) => relative_action(site, reach),
-        (Formula::Call, Reach::Import) => Ok(Action::RelativeToStub),
+        (Formula::Call, Reach::Import | Reach::Indirect) => Ok(Action::RelativeToStub),
         (Formula::Call, Reach::Absolute) => Err(ABSOLUTE),
         (Formula::Call, _) => Ok(Action::Relative),
-        (Formula::SlotRelaxable, Reach::Image) => Ok(relaxation(site).map_or(Action::RelativeToSlot, Action::Relaxed)),
+        (Formula::Slot | Formula::SlotRelaxable, Reach::Indirect) if is_indirect_call(site) => {
+            Ok(Action::RelativeToChosen)
+        }
+        (Formula::SlotRelaxable, Reach::Image | Reach::Indirect) => {
+            Ok(relaxation(site).map_or(Action::RelativeToSlot, Action::Relaxed))
+        }
         (Formula::Slot | Formula::SlotRelaxable, _) => Ok(Action::RelativeToSlot),
         (Formula::SlotFromGot, _) => Ok(Action::SlotFromGot),
-        (Formula::CallFromGot, Reach::Import) => Ok(Action::StubFromGot),
+        (Formula::CallFromGot, Reach::Import) | (Formula::FromGot | Formula::CallFromGot, Reach::Indirect) => {
+            Ok(Action::StubFromGot)
+        }
         (Formula::FromGot | Formula::CallFromGot, Reach::Image) => Ok(Action::FromGot),
         (Formula::FromGot, Reach::Import) => Err(NEEDS_PIC),
         (Formula::FromGot | Formula::CallFromGot, _) => Err(ABSOLUTE),
@@ -318,8 +329,8 @@ fn debug_action(kind: &Kind, reach: Reach) -> Result<Action, &'static str> {
         (Formula::Absolute, Reach::Thread) | (Formula::ThreadOffset, Reach::Thread) => Ok(Action::ThreadOffset),
         (Formula::ThreadOffset, Reach::ImportThread | Reach::Import) => Ok(Action::Tombstone),
         (Formula::Absolute, _) => Ok(Action::Number),
-        (Formula::Relative, Reach::Image) => Ok(Action::Relative),
-        (Formula::Size, Reach::Image | Reach::Thread) => Ok(Action::Size),
+        (Formula::Relative, Reach::Image | Reach::Indirect) => Ok(Action::Relative),
+        (Formula::Size, Reach::Image | Reach::Indirect | Reach::Thread) => Ok(Action::Size),
         _ => Err("it has no meaning in debug information"),
     }
 }
@@ -342,6 +353,7 @@ fn absolute_action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Action,
 fn relative_action(site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
     match reach {
         Reach::Image => Ok(Action::Relative),
+        Reach::Indirect => Ok(Action::RelativeToStub),
         // Unwind records name nothing but functions, and a stub does as well as the function.
         Reach::Import if is_branch(site) || site.ground == Ground::Unwind => Ok(Action::RelativeToStub),
         Reach::Null if is_branch(site) => Ok(Action::Relative),

@@ -1,6 +1,7 @@
 //! The CPU features of this machine.
 
 use larder_format::cpu::CpuFeatures;
+use larder_format::image::CpuModel;
 use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
@@ -16,5 +17,16 @@ pub fn host_features() -> &'static CpuFeatures {
         return x86_64::host_features();
         #[cfg(not(target_arch = "x86_64"))]
         CpuFeatures::NONE
+    })
+}
+
+/// What the code of an image learns of this processor; zeros mean nothing known. Found out once.
+pub(crate) fn cpu_model() -> &'static CpuModel {
+    static MODEL: OnceLock<CpuModel> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        #[cfg(target_arch = "x86_64")]
+        return x86_64::cpu_model(host_features());
+        #[cfg(not(target_arch = "x86_64"))]
+        CpuModel::default()
     })
 }

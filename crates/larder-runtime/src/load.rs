@@ -5,6 +5,7 @@
 //!
 //! Nothing of an image runs before [`Sealed::initialise`]; everything that can be wrong with it is found before.
 
+use crate::cpu;
 use crate::debugger::Described;
 use crate::error::LoadError;
 use crate::exit;
@@ -16,7 +17,7 @@ use crate::symbol::{FnPointer, Function};
 use crate::tls;
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
-use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, export_flags, verify_digest};
+use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, WORD, export_flags, verify_digest};
 use larder_format::record::Record;
 use std::ffi::{CString, c_char, c_int};
 use std::mem::ManuallyDrop;
@@ -170,7 +171,7 @@ fn verify(file: &ImageFile) -> Result<(), LoadError> {
 /// No page is touched here: a page that is present must be taken out of the processor's tables again when its rights change, which
 /// costs more than the calls.
 fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
-    let mut region = Region::of_file(file.as_fd(), header.mem_len)?;
+    let mut region = Region::of_file_aligned(file.as_fd(), header.mem_len, header.align, header.align_at)?;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
     region.make_code(header.rx.offset..header.rw.offset)?;
     region.make_data(header.rw.offset..data_end)?;
@@ -179,14 +180,27 @@ fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
     Ok(region)
 }
 
-/// Compares the addresses that the loader itself calls with the limits of the code.
+/// Compares the addresses that the loader itself calls, and where it writes what they answer, with the limits of code and relro.
 fn check_calls(image: &Image<'_>) -> Result<(), ImageError> {
-    let code = span(image.header().rx);
+    let header = image.header();
+    let code = span(header.rx);
     let lost = image.init().iter().chain(image.fini().iter()).find(|offset| !code.contains(offset));
-    match lost {
-        None => Ok(()),
-        Some(offset) => Err(ImageError::Damaged { what: "an initialiser or finaliser lies outside of RX", offset }),
+    if let Some(offset) = lost {
+        return Err(ImageError::Damaged { what: "an initialiser or finaliser lies outside of RX", offset });
     }
+    let relro = header.rw.offset..(header.rw.offset + header.relro_len).saturating_sub(WORD - 1);
+    for row in image.indirect_functions().iter() {
+        if !code.contains(&row.resolver) {
+            return Err(ImageError::Damaged { what: "a resolver lies outside of RX", offset: row.resolver });
+        }
+        if !relro.contains(&row.slot) || !row.slot.is_multiple_of(WORD) {
+            return Err(ImageError::Damaged {
+                what: "the slot of an indirect function lies outside of relro",
+                offset: row.slot,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Result<(), ImageError> {
@@ -202,6 +216,9 @@ fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Re
     relocate::relocate(&mut words, image.relr())?;
     relocate::fill_slots(&mut words, header.slots_offset, addresses)?;
     relocate::fill_fixups(&mut words, image.fixups(), addresses)?;
+    if header.cpu_model != 0 {
+        relocate::fill_cpu_model(&mut words, header.cpu_model, cpu::cpu_model())?;
+    }
     relocate::fill_thread_slots(&mut words, image.thread_slots(), tls.map(tls::Module::number))
 }
 
@@ -276,6 +293,28 @@ impl Shared {
     fn address(&self, offset: u64) -> *const () {
         self.parts.region.at(offset).cast_const().cast()
     }
+
+    /// Has the resolvers of indirect functions answer what these become. Their slots are writable meanwhile.
+    ///
+    /// # Safety
+    /// The image's code may run, and has not run before.
+    unsafe fn choose_functions(&self) -> std::io::Result<()> {
+        type Resolver = unsafe extern "C-unwind" fn() -> usize;
+        let rows = self.parts.image.indirect_functions();
+        let slots = || rows.iter().map(|row| row.slot);
+        let (Some(first), Some(last)) = (slots().min(), slots().max()) else { return Ok(()) };
+        let pages = first - first % PAGE..(last + WORD).next_multiple_of(PAGE);
+        self.parts.region.make_data(pages.clone())?;
+        for row in rows.iter() {
+            // SAFETY: `check_calls` has checked that it lies in RX; that code is there is the caller's promise.
+            let resolver = unsafe { std::mem::transmute::<*const (), Resolver>(self.address(row.resolver)) };
+            // SAFETY: the caller's promise.
+            let address = unsafe { resolver() };
+            // SAFETY: `check_calls` has checked that the word lies in relro, and its page is writable now.
+            unsafe { self.parts.region.at(row.slot).cast::<usize>().write_volatile(address) };
+        }
+        self.parts.region.make_read_only(pages)
+    }
 }
 
 impl Drop for Shared {
@@ -303,12 +342,17 @@ impl Sealed {
         inside.then(|| unsafe { self.0.parts.region.bytes(range) })
     }
 
-    /// Runs the initialisers in order. The finalisers are going to run when the image is dropped, or when the process exits.
+    /// Has resolvers choose the indirect functions, then runs the initialisers in order. The finalisers are going to run when the image
+    /// is dropped, or when the process exits.
     ///
-    /// If an initialiser throws, the exception passes through and the image stays in memory, since the exception may refer to it.
+    /// Slots of indirect functions are written here, not when the image is bound, since nothing of it may run then: their pages of relro
+    /// become writable once more, until the last resolver has answered.
+    ///
+    /// If a resolver or an initialiser throws, the exception passes through and the image stays in memory, since the exception may refer to it.
     ///
     /// # Errors
-    /// [`LoadError::Os`] if there is no memory left to note the finalisers; then none has run.
+    /// [`LoadError::Os`] if there is no memory left to note the finalisers, or the rights to the slots can't be changed; then none of the
+    /// initialisers has run.
     ///
     /// # Safety
     /// The image's code is what the caller wants to run: made by a tool chain that it trusts, from source that it trusts as its own.
@@ -328,6 +372,12 @@ impl Sealed {
         // What the loading left there is not the image's affair.
         os::clear_errno();
         let image = ManuallyDrop::new(self);
+        // SAFETY: the caller's promise.
+        if let Err(source) = unsafe { image.0.choose_functions() } {
+            let path = image.0.parts.path.clone();
+            drop(ManuallyDrop::into_inner(image));
+            return Err(LoadError::Os { path, operation: "protect", source });
+        }
         for offset in image.0.parts.image.init().iter() {
             type Initialiser = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char);
             // SAFETY: as for the finalisers.

@@ -4,9 +4,10 @@
 //! compared once per bitmap, since tables of pointers make up most of the work of a load.
 
 use larder_format::image::{
-    FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, THREAD_SLOT_OWN, ThreadSlot, WORD, thread_slot_kinds,
+    CpuModel, FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, THREAD_SLOT_OWN, ThreadSlot, WORD,
+    thread_slot_kinds,
 };
-use larder_format::record::Rows;
+use larder_format::record::{Record as _, Rows};
 
 /// Words that a RELR bitmap speaks of (ELF gABI, "Relative Relocation Table": all bits but the lowest).
 const BITMAP_WORDS: u64 = 63;
@@ -109,6 +110,16 @@ pub(crate) fn fill_slots(words: &mut Words, slots_offset: u64, addresses: &[usiz
     for (index, &address) in addresses.iter().enumerate() {
         // SAFETY: `run` has checked all slots.
         unsafe { slots.wrapping_add(index).write_unaligned(address as u64) };
+    }
+    Ok(())
+}
+
+/// Writes what the code learns of the processor.
+pub(crate) fn fill_cpu_model(words: &mut Words, place: u64, model: &CpuModel) -> Result<(), ImageError> {
+    let mut bytes = Vec::with_capacity(CpuModel::SIZE);
+    model.encode(&mut bytes);
+    for (word, place) in bytes.chunks_exact(WORD as usize).zip((place..).step_by(WORD as usize)) {
+        words.write(place, u64::decode(word).unwrap_or_default())?;
     }
     Ok(())
 }

@@ -321,8 +321,8 @@ impl<'a> File<'a> {
     }
 
     fn check_defined(&self, section: &Section<'a>, symbol: &Symbol<'a>) -> Result<(), LinkError> {
-        if symbol.kind == stt::GNU_IFUNC {
-            return Err(self.unsupported(symbol.name, "an indirect function (ifunc): images do not resolve those yet"));
+        if symbol.kind == stt::GNU_IFUNC && !section.is(sh::EXECINSTR) {
+            return Err(self.damaged(format!("the resolver of {} is no code", text(symbol.name))));
         }
         if section.role == Role::Nothing {
             return Ok(());

@@ -5,6 +5,7 @@ mod debug_info;
 mod determinism;
 mod elf_tools;
 mod image;
+mod indirect;
 mod init;
 mod large;
 mod refusals;

@@ -99,10 +99,6 @@ fn code_that_is_not_position_independent_is_refused() {
 fn what_images_do_not_have_is_refused_by_name() {
     let rows = [
         (
-            ".globl f\n.type f, @gnu_indirect_function\nf: ret",
-            "0.o: f: an indirect function (ifunc): images do not resolve those yet",
-        ),
-        (
             ".section .wx,\"awx\",@progbits\nnop",
             "0.o: .wx: writable code: images are never writable and executable at once",
         ),

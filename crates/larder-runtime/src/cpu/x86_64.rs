@@ -6,6 +6,7 @@
 use crate::os;
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::{FEATURES, Feature, Register};
+use larder_format::image::CpuModel;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 use std::ffi::c_uint;
 
@@ -23,14 +24,25 @@ struct GlibcFeature {
     active: Answer,
 }
 
+mod model;
+
 type GetLeaf = unsafe extern "C" fn(c_uint) -> *const GlibcFeature;
 
 pub(super) fn host_features() -> CpuFeatures {
-    match glibc_leaf_function() {
-        Some(get_leaf) => {
-            features(|leaf, subleaf| ask_glibc(get_leaf, leaf, subleaf).unwrap_or_else(|| ask_cpu(leaf, subleaf)))
-        }
-        None => features(ask_cpu),
+    features(asker())
+}
+
+pub(super) fn cpu_model(features: &CpuFeatures) -> CpuModel {
+    let ask = asker();
+    model::cpu_model(features, xcr0(ask(1, 0)), ask)
+}
+
+/// Answers as glibc has them, or the processor's own.
+fn asker() -> impl Fn(u32, u32) -> Answer {
+    let get_leaf = glibc_leaf_function();
+    move |leaf, subleaf| {
+        let known = get_leaf.and_then(|get_leaf| ask_glibc(get_leaf, leaf, subleaf));
+        known.unwrap_or_else(|| ask_cpu(leaf, subleaf))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -71,6 +72,42 @@ impl Region {
         Ok(Region { base, len })
     }
 
+    /// The same, with the byte at `at`, a whole number of pages, at a multiple of `align`.
+    pub(crate) fn of_file_aligned(fd: BorrowedFd<'_>, len: u64, align: u64, at: u64) -> io::Result<Region> {
+        if align <= PAGE {
+            return Region::of_file(fd, len);
+        }
+        let reserve = Region::reserve(len.checked_add(align).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        let len = whole_pages(len)?;
+        let aligned = (reserve.base() as u64).saturating_add(at).checked_next_multiple_of(align);
+        let start = aligned.ok_or(io::ErrorKind::OutOfMemory)? - at - reserve.base() as u64;
+        let region = reserve.keep(start as usize, len);
+        let (rights, flags) = (ProtFlags::READ, MapFlags::PRIVATE | MapFlags::FIXED);
+        // SAFETY: the range is our own, and nobody refers to it.
+        unsafe { rustix::mm::mmap(region.base.as_ptr().cast(), len, rights, flags, fd, 0) }?;
+        Ok(region)
+    }
+
+    /// Addresses without rights, which cost nothing.
+    fn reserve(len: u64) -> io::Result<Region> {
+        let len = whole_pages(len)?;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new mapping at an address that the system chooses.
+        let base = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::empty(), flags) }?;
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Region { base, len })
+    }
+
+    /// Gives back all but `len` bytes from `start` on: whole pages of addresses that nobody refers to.
+    fn keep(self, start: usize, len: usize) -> Region {
+        let whole = ManuallyDrop::new(self);
+        let part = |start, len| Region { base: whole.base.map_addr(|base| base.saturating_add(start)), len };
+        let kept = part(start, len);
+        drop(part(0, start));
+        drop(part(start + len, whole.len - start - len));
+        kept
+    }
+
     /// Address of the first byte.
     pub(crate) fn base(&self) -> usize {
         self.base.as_ptr() as usize
@@ -103,7 +140,7 @@ impl Region {
     }
 
     /// Makes pages of the file, which are not code, writable; what is written stays private.
-    pub(crate) fn make_data(&mut self, range: Range<u64>) -> io::Result<()> {
+    pub(crate) fn make_data(&self, range: Range<u64>) -> io::Result<()> {
         self.protect(range, MprotectFlags::READ | MprotectFlags::WRITE)
     }
 
@@ -121,7 +158,7 @@ impl Region {
         Ok(unsafe { rustix::mm::mprotect(start.cast(), len, rights) }?)
     }
 
-    /// Maps writable zeros.
+    /// Maps writable zeros, which take no memory before they are written to, however many they are.
     ///
     /// # Safety
     /// Nobody refers to what lies there now.
@@ -131,8 +168,9 @@ impl Region {
         }
         let (start, len) = self.part(range);
         let rights = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
         // SAFETY: the range is part of our own region, and the caller says that nobody refers to it.
-        unsafe { rustix::mm::mmap_anonymous(start.cast(), len, rights, MapFlags::PRIVATE | MapFlags::FIXED) }?;
+        unsafe { rustix::mm::mmap_anonymous(start.cast(), len, rights, flags) }?;
         Ok(())
     }
 
@@ -150,6 +188,9 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
         // SAFETY: the range is ours, and whoever was given an address in it has promised to be done with it.
         let done = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
         debug_assert!(done.is_ok(), "munmap of an own range: {done:?}");
@@ -180,6 +221,12 @@ pub(crate) fn thread_id() -> u32 {
 pub(crate) fn process_symbol(name: &CStr) -> Option<NonNull<c_void>> {
     // SAFETY: the name ends in NUL.
     NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
+}
+
+/// The process's symbol of that name and version, which may be one that a library keeps for old programs only.
+pub(crate) fn process_symbol_of_version(name: &CStr, version: &CStr) -> Option<NonNull<c_void>> {
+    // SAFETY: both names end in NUL.
+    NonNull::new(unsafe { libc::dlvsym(libc::RTLD_DEFAULT, name.as_ptr(), version.as_ptr()) })
 }
 
 /// What another object defines by that name, behind the one this code is part of.
@@ -223,12 +270,6 @@ impl Library {
     pub(crate) fn symbol(self, name: &CStr) -> Option<NonNull<c_void>> {
         // SAFETY: the handle is never closed, the name ends in NUL.
         NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
-    }
-
-    /// The same for a symbol of that version, which may be one that the library keeps for old programs only.
-    pub(crate) fn symbol_of_version(self, name: &CStr, version: &CStr) -> Option<NonNull<c_void>> {
-        // SAFETY: the handle is never closed, both names end in NUL.
-        NonNull::new(unsafe { libc::dlvsym(self.0.as_ptr(), name.as_ptr(), version.as_ptr()) })
     }
 }
 

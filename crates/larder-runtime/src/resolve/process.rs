@@ -11,16 +11,12 @@
 
 use super::{Address, Resolve, Wanted};
 use crate::{exit, os};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::sync::OnceLock;
 
 /// Libraries that programs expect without asking, with what has been found of them. Their order is the order of search.
 static LIBRARIES: [(&CStr, OnceLock<Option<os::Library>>); 3] =
     [(c"libm.so.6", OnceLock::new()), (c"libgcc_s.so.1", OnceLock::new()), (c"libstdc++.so.6", OnceLock::new())];
-
-/// libgcc_s keeps `__cpu_model` and `__cpu_indicator_init`, which `__builtin_cpu_supports` reads, under this version alone: programs
-/// get them from the static libgcc.
-const CPU_MODEL_VERSION: &CStr = c"GCC_4.8.0";
 
 /// Resolves names to the symbols of this process. Opt-in: an image that is bound without it sees nothing of the process.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,10 +24,32 @@ pub struct ProcessSymbols;
 
 impl Resolve for ProcessSymbols {
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
-        exit::override_of(wanted.name)
-            .or_else(|| os::process_symbol(wanted.name).map(|address| address.as_ptr() as Address))
-            .or_else(|| exit::missing_from_libc(wanted.name))
-            .or_else(|| if wanted.weak { None } else { from_libraries(wanted.name) })
+        match Versioned::split(wanted.name) {
+            Some(versioned) => versioned.resolve(),
+            None => exit::override_of(wanted.name)
+                .or_else(|| os::process_symbol(wanted.name).map(|address| address.as_ptr() as Address))
+                .or_else(|| exit::missing_from_libc(wanted.name))
+                .or_else(|| if wanted.weak { None } else { from_libraries(wanted.name) }),
+        }
+    }
+}
+
+/// A name that says which version of a symbol it means: `memcpy@GLIBC_2.2.5`, from `.symver` in assembly.
+struct Versioned {
+    name: CString,
+    version: CString,
+}
+
+impl Versioned {
+    fn split(name: &CStr) -> Option<Versioned> {
+        let (name, version) = name.to_str().ok()?.split_once('@')?;
+        let version = version.trim_start_matches('@');
+        Some(Versioned { name: CString::new(name).ok()?, version: CString::new(version).ok()? })
+    }
+
+    fn resolve(&self) -> Option<Address> {
+        let symbol = || os::process_symbol_of_version(&self.name, &self.version);
+        exit::override_of(&self.name).or_else(|| symbol().map(|address| address.as_ptr() as Address))
     }
 }
 
@@ -39,8 +57,6 @@ fn from_libraries(name: &CStr) -> Option<Address> {
     LIBRARIES.iter().find_map(|(library, opened)| {
         // SAFETY: these libraries are part of the system's C and C++ environment.
         let handle = opened.get_or_init(|| unsafe { os::Library::open(library) }.ok());
-        let library = handle.as_ref()?;
-        let symbol = library.symbol(name).or_else(|| library.symbol_of_version(name, CPU_MODEL_VERSION))?;
-        Some(symbol.as_ptr() as Address)
+        Some(handle.as_ref()?.symbol(name)?.as_ptr() as Address)
     })
 }

@@ -4,6 +4,7 @@ mod child;
 mod compiled;
 mod damage;
 mod host;
+mod indirect;
 mod lifetime;
 mod protection;
 mod running;
