@@ -1,4 +1,4 @@
-//! The chores of this repository, each one command on a fresh machine: `cargo xtask setup | demo | test | ci | bench`.
+//! The chores of this repository, each one command on a fresh machine: `cargo xtask setup | demo | test | soak | ci | bench`.
 //!
 //! A newcomer has Rust and gcc and nothing else; what is missing is installed before it is needed. The chores are
 //! programs rather than scripts, so that they are checked and formatted like the rest.
@@ -10,6 +10,7 @@ mod cargo;
 mod demo;
 mod say;
 mod setup;
+mod soak;
 mod test;
 
 use anyhow::Result;
@@ -31,6 +32,8 @@ enum Chore {
     Demo,
     /// Run every test.
     Test(test::Arguments),
+    /// Random programs, natively against cold and warm, until time is over.
+    Soak(soak::Arguments),
     /// The gate: formatting, lints, documentation and every test.
     Ci,
     /// Measure Larder against its peers and write the table to bench/results.
@@ -42,6 +45,7 @@ fn main() -> Result<()> {
         Chore::Setup(arguments) => setup::setup(&arguments),
         Chore::Demo => demo::demo(),
         Chore::Test(arguments) => test::test(&arguments),
+        Chore::Soak(arguments) => soak::soak(&arguments),
         Chore::Ci => test::ci(),
         Chore::Bench(arguments) => bench::bench(&arguments),
     }

@@ -45,6 +45,8 @@ enum Place {
     Program(&'static [&'static str]),
     /// A program in LLVM's own directory.
     LlvmProgram(&'static str),
+    /// A header in the system's directory of headers.
+    Header(&'static str),
     /// A header in LLVM's directory of headers.
     LlvmHeader(&'static str),
     /// A library in LLVM's directory of libraries.
@@ -52,13 +54,13 @@ enum Place {
 }
 
 /// To need something more, add a line: the thing, the reason, and the package of Debian and Ubuntu.
-const NEEDS: [Need; 13] = {
-    use Place::{LlvmHeader, LlvmLibrary, LlvmProgram, Program};
+const NEEDS: &[Need] = {
+    use Place::{Header, LlvmHeader, LlvmLibrary, LlvmProgram, Program};
     use Scope::{Build, Test};
     const fn need(what: &'static str, why: &'static str, package: &'static str, scope: Scope, place: Place) -> Need {
         Need { what, why, package, scope, place }
     }
-    [
+    &[
         need("a C++ compiler", "builds the shim around LLVM", "g++", Build, Program(&["c++", "g++"])),
         need("llvm-config 22", "says where LLVM is", "llvm-22-dev", Build, LlvmProgram("llvm-config")),
         need("LLVM's headers", "the worker is built with them", "llvm-22-dev", Build, LlvmHeader("llvm-c/Core.h")),
@@ -71,6 +73,8 @@ const NEEDS: [Need; 13] = {
         need("binutils", "tests read images with it", "binutils", Test, Program(&["readelf"])),
         need("gdb", "tests debug images with it", "gdb", Test, Program(&["gdb"])),
         need("perf", "tests profile saved code with it", "linux-perf", Test, Program(&["perf"])),
+        need("csmith", "random programs are written by it", "csmith", Test, Program(&["csmith"])),
+        need("csmith's headers", "random programs include them", "libcsmith-dev", Test, Header("csmith/csmith.h")),
         need("strace", "tests count system calls with it", "strace", Test, Program(&["strace"])),
     ]
 };
@@ -101,6 +105,7 @@ fn is_there(need: &Need, llvm: Option<&Tools>) -> bool {
     let in_llvm = |check: &dyn Fn(&Tools) -> bool| llvm.is_some_and(check);
     match need.place {
         Place::Program(names) => names.iter().any(|name| in_path(name)),
+        Place::Header(name) => Path::new("/usr/include").join(name).exists(),
         Place::LlvmProgram(name) => in_llvm(&|llvm| llvm.path(name).exists()),
         Place::LlvmHeader(name) => in_llvm(&|llvm| llvm.headers().is_ok_and(|directory| directory.join(name).exists())),
         Place::LlvmLibrary(name) => {
@@ -128,7 +133,7 @@ fn install(missing: &[&Need]) -> Result<()> {
     packages.dedup();
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!(
-            "this system has no apt: install LLVM 22 with its headers, clang 22, lld 22, a C++ compiler, binutils, gdb and strace, with llvm-config-22 (or an llvm-config of that version) in PATH"
+            "this system has no apt: install LLVM 22 with its headers, clang 22, lld 22, a C++ compiler, binutils, gdb, strace and csmith, with llvm-config-22 (or an llvm-config of that version) in PATH"
         );
     }
     apt::install(&packages)?;
@@ -156,8 +161,8 @@ mod tests {
 
     #[test]
     fn without_llvm_everything_of_llvm_is_missing() {
-        for need in &NEEDS {
-            let of_llvm = !matches!(need.place, Place::Program(_));
+        for need in NEEDS {
+            let of_llvm = !matches!(need.place, Place::Program(_) | Place::Header(_));
             assert!(!of_llvm || !is_there(need, None), "{}", need.what);
         }
     }

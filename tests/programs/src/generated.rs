@@ -17,6 +17,7 @@ use anyhow::Result;
 
 use crate::artefacts::{Recipe, artefact};
 use crate::bitcode::Programs;
+use crate::numbers::Random;
 use crate::tools::run;
 
 /// Pointers in one table, and functions between two tables.
@@ -50,7 +51,7 @@ impl Programs {
 /// Writes the module as text. `functions` is at least ten.
 pub fn write_generated(functions: usize, out: &mut impl Write) -> IoResult<()> {
     write_head(functions, out)?;
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::of_state(0x9e37_79b9_7f4a_7c15);
     for index in 0..functions {
         write_function(index, &mut random, out)?;
     }
@@ -160,29 +161,6 @@ fn write_main(functions: usize, out: &mut impl Write) -> IoResult<()> {
     writeln!(out, "\nattributes #0 = {{ noinline }}")
 }
 
-/// Numbers that are the same at every run: xorshift64* of Sebastiano Vigna, "An experimental exploration of
-/// Marsaglia's xorshift generators, scrambled" (2016).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// Odd, 56 bits wide: too wide for an immediate operand and never zero.
-    fn constant(&mut self) -> u64 {
-        self.next() >> 8 | 1 << 55 | 1
-    }
-
-    /// Between 0.5 and 1, of few digits.
-    fn fraction(&mut self) -> f64 {
-        0.5 + (self.next() % 4096) as f64 / 8192.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,7 +179,7 @@ mod tests {
     #[test]
     fn about_fifty_instructions_a_function() -> IoResult<()> {
         let mut text = Vec::new();
-        write_function(777, &mut Random(1), &mut text)?;
+        write_function(777, &mut Random::of_state(1), &mut text)?;
         let instructions = String::from_utf8_lossy(&text).lines().filter(|line| line.starts_with("  ")).count();
         assert!((45..=55).contains(&instructions), "{instructions}");
         Ok(())

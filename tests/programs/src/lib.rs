@@ -17,12 +17,16 @@ mod bitcode;
 mod duckdb;
 mod generated;
 mod native;
+mod numbers;
 mod parallel;
+mod process;
+mod random;
 mod scripts;
 mod sources;
 mod tools;
 
 pub use bitcode::Programs;
 pub use generated::write_generated;
+pub use random::{Checker, Outcome, Size};
 pub use scripts::{DUCKDB_SCRIPTS, LUA_SCRIPTS, SQL_SCRIPTS, duckdb_script, lua_script, sql_script};
 pub use tools::{Tools, run};
