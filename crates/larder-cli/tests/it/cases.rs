@@ -4,8 +4,9 @@
 //! directives of its header. Each case is two tests: `oracles` asks whether the ways that aren't ours agree, so that a case is
 //! never blamed on the product; `larder` asks whether ours agree with the native program.
 
-use crate::suite::trial;
+use crate::suite::{Skip, trial};
 use libtest_mimic::Trial;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -37,8 +38,17 @@ impl Case {
         self.sources.iter().any(|source| source.extension().is_some_and(|extension| extension == "cpp"))
     }
 
+    /// An error that skips the case if this processor can't run it.
+    fn runs_here(&self) -> anyhow::Result<()> {
+        let known = fs::read_to_string("/proc/cpuinfo")?;
+        let known = known.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+        let missing = self.directives.cpu.iter().find(|&name| !known.split(' ').any(|word| word == name));
+        missing.map_or(Ok(()), |name| Err(Skip(format!("this processor has no {name}")).into()))
+    }
+
     /// The case's bitcode and its native ending, made by whichever test comes first.
     fn built(&self) -> anyhow::Result<&Built> {
+        self.runs_here()?;
         let built = self.built.get_or_init(|| Built::new(self).map_err(|error| format!("{error:#}")));
         built.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
     }

@@ -27,6 +27,8 @@ pub(super) struct Directives {
     pub(super) exit: Option<i32>,
     /// `signal: 6`.
     pub(super) signal: Option<i32>,
+    /// `cpu: avx512f avx512bw`: what the processor must have, by the names of `/proc/cpuinfo`.
+    pub(super) cpu: Vec<String>,
     /// `skip-lli: reason`.
     pub(super) skip_lli: Option<String>,
     /// `skip-dlopen: reason`.
@@ -103,6 +105,7 @@ impl Directives {
             "stdout" => *self.stdout.get_or_insert_default() += &format!("{value}\n"),
             "exit" => self.exit = Some(number()?),
             "signal" => self.signal = Some(number()?),
+            "cpu" => self.cpu = words(value),
             "skip-lli" => self.skip_lli = Some(value.to_owned()),
             "skip-dlopen" => self.skip_dlopen = Some(value.to_owned()),
             "larder-only" => self.larder_only = Some(value.to_owned()),
