@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// End after so many programs, even if there is time left.
     #[arg(long, value_name = "N")]
     programs: Option<u64>,
+    /// Small programs, as `cargo xtask test` has them: a number stands for another program then.
+    #[arg(long)]
+    small: bool,
     /// Programs at the same time [default: one for each core].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -47,6 +50,7 @@ struct Tally {
 /// Everything that the threads share.
 struct Soak {
     checker: Checker,
+    size: Size,
     directory: PathBuf,
     next: AtomicU64,
     end: u64,
@@ -89,6 +93,7 @@ impl Soak {
                 larder: built("debug").join("larder"),
                 worker: built("debug").join("larder-worker"),
             },
+            size: if arguments.small { Size::Small } else { Size::Any },
             directory: built("soak"),
             next: AtomicU64::new(seed),
             end: arguments.programs.map_or(u64::MAX, |count| seed.saturating_add(count)),
@@ -108,7 +113,7 @@ impl Soak {
             let directory = self.directory.join(seed.to_string());
             let _ = fs::remove_dir_all(&directory);
             fs::create_dir_all(&directory)?;
-            let outcome = self.checker.check(seed, Size::Any, &directory);
+            let outcome = self.checker.check(seed, self.size, &directory);
             self.note(seed, outcome, &directory)?;
         }
         Ok(())

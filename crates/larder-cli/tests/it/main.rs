@@ -27,6 +27,7 @@ mod places;
 mod process;
 mod processors;
 mod programs;
+mod random;
 mod stale;
 mod strace;
 mod streams;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         places::trials(),
         processors::trials(),
         programs::trials(),
+        random::trials(),
         stale::trials(),
         streams::trials(),
         syscalls::trials(),

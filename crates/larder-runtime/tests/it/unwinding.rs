@@ -1,6 +1,6 @@
 //! Exceptions and panics across frames of images and of the host.
 
-use crate::child::fork;
+use crate::child::{fork, in_child};
 use crate::compiled::{image_of, load};
 use larder_runtime::{Arguments, Chain, Loaded, Names, ProcessSymbols};
 use std::ffi::{CString, c_int};
@@ -60,6 +60,67 @@ fn panics_pass_through_frames_of_the_image() {
     let seen = image.symbol("panic_seen").expect("it is exported").cast::<c_int>();
     // SAFETY: it is an `int` of the case.
     assert_eq!(unsafe { seen.read() }, 1);
+}
+
+/// `catches` of one image, given a function of another.
+fn catch_from(image: &Loaded, other: &Loaded, name: &str, argument: c_int) -> c_int {
+    type Function = extern "C-unwind" fn(c_int) -> c_int;
+    // SAFETY: the case's function has this type.
+    let catches = unsafe { image.function::<extern "C-unwind" fn(Function, c_int) -> c_int>("catches") };
+    // SAFETY: the cases' functions have this type.
+    let thrower = unsafe { other.function::<Function>(name) };
+    catches.expect("it is exported")(*thrower.expect("it is exported"), argument)
+}
+
+#[test]
+fn exceptions_pass_from_image_to_image() {
+    let (one, other) = (exceptions(), exceptions());
+    for (name, argument, expected) in
+        [("throw_number", 7, 2007), ("throw_number", 0, 0), ("rethrows", 3, 3005), ("through_the_host", 7, 1007)]
+    {
+        assert_eq!(catch_from(&one, &other, name, argument), expected, "{name}");
+    }
+    assert_eq!((call(&one, "destroyed_count", 0), call(&other, "destroyed_count", 0)), (4, 5));
+}
+
+/// Images in the second measurement of a throw's cost.
+const CROWD: usize = 1000;
+/// Throws in one round, of which the quickest counts: other work on the machine only ever adds.
+const THROWS: c_int = 500;
+const ROUNDS: usize = 40;
+/// Factor by which a throw may become slower: a search costs the logarithm of the crowd, more of it if nothing is optimised. A walk
+/// over the crowd would make it dozens.
+const SLOWER_MAX: f64 = if cfg!(debug_assertions) { 2.0 } else { 1.3 };
+
+/// Processor time of the quickest round, in seconds.
+fn throw_cost(image: &Loaded) -> f64 {
+    let round = || {
+        let before = processor_time();
+        assert_eq!(call(image, "throw_often", THROWS), THROWS);
+        processor_time() - before
+    };
+    (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
+}
+
+/// What this thread has used, which doesn't depend on who else is running. In seconds.
+fn processor_time() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: there is room for the answer.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+#[test]
+fn a_thousand_images_do_not_slow_throws() {
+    if !in_child("unwinding::a_thousand_images_do_not_slow_throws") {
+        return;
+    }
+    let image = exceptions();
+    let alone = throw_cost(&image);
+    let crowd: Vec<Loaded> = (0..CROWD).map(|_| exceptions()).collect();
+    let (among, newest) = (throw_cost(&image), throw_cost(&crowd[CROWD - 1]));
+    assert!(among <= alone * SLOWER_MAX, "{among:e} s among {CROWD} images, {alone:e} s alone");
+    assert!(newest <= alone * SLOWER_MAX, "{newest:e} s in the last of {CROWD} images, {alone:e} s in the first");
 }
 
 #[test]

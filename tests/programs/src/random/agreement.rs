@@ -14,7 +14,7 @@ use crate::process::{Ending, Ran, finish};
 use crate::tools::run;
 
 /// Programs that run longer natively are passed over: csmith's may run for ever.
-const NATIVE_PATIENCE: Duration = Duration::from_secs(5);
+const NATIVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long code generation may take.
 const COMPILE_PATIENCE: Duration = Duration::from_secs(900);
 
@@ -64,7 +64,7 @@ impl Judge<'_> {
         let program = object.with_extension("exe");
         let mut clang = self.checker.tools.command("clang");
         run(clang.arg("-no-pie").arg(&object).arg("-o").arg(&program).args(["-lm", "-pthread"]))?;
-        finish(&mut Command::new(program), NATIVE_PATIENCE)
+        finish(&Command::new(program), NATIVE_PATIENCE)
     }
 
     /// `opt` and `llc` at a level of ours.
@@ -72,7 +72,7 @@ impl Judge<'_> {
         let optimised = object.with_extension("bc");
         let mut opt = self.checker.tools.command("opt");
         opt.arg(format!("-passes=default<O{level}>")).arg("-mcpu=native").arg(module).arg("-o").arg(&optimised);
-        let ran = finish(&mut opt, patience)?;
+        let ran = finish(&opt, patience)?;
         if ran.ending != Ending::Exit(0) {
             return Ok(ran);
         }
@@ -80,7 +80,7 @@ impl Judge<'_> {
         // Levels of size are levels of optimisation to a code generator.
         let level = if matches!(level, "s" | "z") { "2" } else { level };
         llc.args(["-mcpu=native", "-filetype=obj", &format!("-O{level}")]).arg(&optimised).arg("-o").arg(object);
-        finish(&mut llc, patience)
+        finish(&llc, patience)
     }
 
     fn larder_run(&self, module: &Path, level: &str, threads: &str, store: &str) -> Result<(Ran, Value)> {
@@ -88,7 +88,7 @@ impl Judge<'_> {
         let mut larder = self.larder("run");
         larder.args(["-O", level, "--threads", threads, "--report"]).arg(&path);
         larder.arg("--dir").arg(self.directory.join(store)).arg(module);
-        let ran = finish(&mut larder, COMPILE_PATIENCE)?;
+        let ran = finish(&larder, COMPILE_PATIENCE)?;
         let report = fs::read(&path).unwrap_or_default();
         Ok((ran, serde_json::from_slice(&report).unwrap_or_default()))
     }

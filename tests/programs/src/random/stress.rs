@@ -67,5 +67,5 @@ fn rename(path: &Path, number: u64) -> Result<()> {
 fn build(judge: &Judge<'_>, module: &Path, level: &str, threads: &str, image: &Path) -> Result<Ran> {
     let mut larder = judge.larder("build");
     larder.args(["-O", level, "--threads", threads]).arg(module).arg("-o").arg(image);
-    finish(&mut larder, PATIENCE)
+    finish(&larder, PATIENCE)
 }

@@ -67,6 +67,38 @@ extern "C" void panic_seen_and_passed_on() {
     }
 }
 
+// Calls what another image or the host offers and catches what comes out: numbers, messages, anything else.
+extern "C" int catches(int (*function)(int), int argument) {
+    try {
+        Witness witness;
+        return function(argument);
+    } catch (int caught) {
+        return caught + 2000;
+    } catch (const std::exception &error) {
+        return 3000 + static_cast<int>(std::string(error.what()).size());
+    }
+}
+
+// Catches a message on its way, and throws it on.
+extern "C" int rethrows(int number) {
+    try {
+        return throw_if_odd(number);
+    } catch (const std::runtime_error &) {
+        throw;
+    }
+}
+
+// Throws and catches so many times.
+extern "C" int throw_often(int count) {
+    int caught = 0;
+    while (count--) try {
+            throw_number(1);
+        } catch (int number) {
+            caught += number;
+        }
+    return caught;
+}
+
 struct Base {
     virtual ~Base() = default;
 };
