@@ -1,5 +1,6 @@
 //! What was typed. Help has this one source; nothing here decides anything.
 
+use crate::inputs::ExtraInputs;
 use crate::lli;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
 use larder::format::cpu::{CpuFeatures, x86_64};
@@ -30,6 +31,8 @@ Examples:
   larder run --cpu x86-64-v2 prog.bc   code that any machine of the last ten years can run
   larder run prog.image                an image made by `larder build`
   larder run -L plugins -lgame prog.bc with libgame.so of that directory
+  larder run --extra-module rows.bc --extra-object fast.o --extra-archive libquery.a main.bc
+                                       link several inputs; a changed module alone is compiled again
 
 lli's options are taken too, with one dash or two: `larder lli-options` says what each means here.
 Called by the name lli (a symbolic link), the command takes lli's own line: `lli FILE ARGS`.
@@ -76,6 +79,7 @@ impl Args {
                 no_source: false,
             },
             limits: LimitArgs { timeout: None, memory: None, threads: None },
+            inputs: ExtraInputs::default(),
             entry: "main".to_owned(),
             program: ProgramArgs::default(),
             time: false,
@@ -102,9 +106,9 @@ pub(crate) struct StoreArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a program: bitcode, textual IR or a saved image
+    /// Run a program: bitcode, textual IR, an object or a saved image
     Run(RunArgs),
-    /// Compile a module into an image file
+    /// Make an image file of a module, or of several inputs
     Build(BuildArgs),
     /// Show what an image is, needs and offers
     Inspect(InspectArgs),
@@ -167,6 +171,8 @@ pub(crate) struct RunArgs {
     pub(crate) code: CodeArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) inputs: ExtraInputs,
     /// Function to start at
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub(crate) entry: String,
@@ -187,7 +193,7 @@ pub(crate) struct RunArgs {
     /// Write jit-PID.dump in this directory, for `perf inject --jit`; perf itself names saved functions without it
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) perf_jitdump: Option<PathBuf>,
-    /// Bitcode, textual IR or a saved image (`-`: standard input), then the program's arguments as they are
+    /// Bitcode, textual IR, an object or a saved image (`-`: standard input), then the program's arguments as they are
     #[arg(value_name = "FILE [ARGS]", required = true, trailing_var_arg = true, value_hint = ValueHint::FilePath)]
     pub(crate) argv: Vec<OsString>,
 }
@@ -198,6 +204,8 @@ pub(crate) struct BuildArgs {
     pub(crate) code: CodeArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) inputs: ExtraInputs,
     /// Name that the image offers; can be given again [default: every visible definition]
     #[arg(long = "export", value_name = "NAME")]
     pub(crate) exports: Vec<String>,
@@ -210,7 +218,7 @@ pub(crate) struct BuildArgs {
     /// Where the image goes
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
-    /// Bitcode or textual IR; `-` for standard input
+    /// Bitcode, textual IR or an object; `-` for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 }
@@ -352,6 +360,14 @@ mod tests {
         assert_eq!(run.level(), Level::O3);
         assert_eq!(run.argv, ["p.bc", "-O0", "--time", "--", "x"]);
         assert!(!run.time);
+    }
+
+    #[test]
+    fn extra_inputs_keep_their_order() {
+        let line = "larder run --extra-object b.o --extra-module=c.bc --extra-object d.o --extra-archive e.a p.bc";
+        let args = Args::parse_from(line.split(' '));
+        let Command::Run(run) = args.command else { panic!("it is run") };
+        assert_eq!(run.inputs.0, ["b.o", "c.bc", "d.o", "e.a"].map(PathBuf::from));
     }
 
     #[test]

@@ -1,30 +1,29 @@
-//! `larder build`: a module into an image file, without the store.
+//! `larder build`: a module, or several inputs, into an image file.
 
 use crate::args::{BuildArgs, StoreArgs};
+use crate::inputs::{STDIN, read_stdin};
 use crate::progress::Display;
 use crate::report;
 use anyhow::{Context, bail};
 use larder::{Exports, Module};
 use std::ffi::c_int;
 use std::fs::Permissions;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Compiles the module and writes the image, whole or not at all.
+/// Compiles the inputs and writes the image, whole or not at all.
 pub(crate) fn build(store: &StoreArgs, args: &BuildArgs) -> anyhow::Result<c_int> {
     let exports = if args.exports.is_empty() { Exports::All } else { Exports::Only(args.exports.clone()) };
     let options = args.code.options(exports)?;
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
-    let module = if args.file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-        Module::bytes("<stdin>", bytes)
-    } else {
-        Module::file(&args.file)
+    let module = match args.file == Path::new("-") {
+        true => Module::bytes(STDIN, read_stdin()?),
+        false => Module::file(&args.file),
     };
     let mut display = Display::new();
-    let built = larder.build(module, &options, &mut |step| display.show(&step))?;
+    let built = larder.build(args.inputs.program(module), &options, &mut |step| display.show(&step));
+    let built = built.map_err(|error| args.inputs.explain(&args.file, error))?;
     drop(display);
     write(&args.output, &built.bytes)?;
     if args.time {

@@ -1,7 +1,7 @@
 //! `larder cache`: a look into the store.
 
 use crate::args::{CacheArgs, CacheCommand, StoreArgs};
-use crate::verify;
+use crate::entry::{self, Kind};
 use anyhow::{Context, anyhow};
 use larder::store::{Outcome, Store};
 use serde::Serialize;
@@ -29,6 +29,7 @@ pub(crate) fn cache(args: &StoreArgs, cache: &CacheArgs, out: &mut dyn Write) ->
 #[derive(Serialize)]
 struct Entry {
     key: String,
+    kind: Kind,
     len: u64,
     used_at: u64,
     is_verified: bool,
@@ -40,6 +41,7 @@ fn list(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int>
         .into_iter()
         .map(|entry| Entry {
             key: entry.key.to_string(),
+            kind: Kind::of(store, &entry.key),
             len: entry.len,
             used_at: seconds(entry.used_at),
             is_verified: entry.is_verified,
@@ -51,7 +53,8 @@ fn list(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int>
     }
     let now = seconds(SystemTime::now());
     for entry in &entries {
-        writeln!(out, "{}  {:>10}  used {} ago", entry.key, size(entry.len), age(now.saturating_sub(entry.used_at)))?;
+        let (kind, age) = (entry.kind, age(now.saturating_sub(entry.used_at)));
+        writeln!(out, "{}  {kind:<7}  {:>10}  used {age} ago", entry.key, size(entry.len))?;
     }
     Ok(0)
 }
@@ -60,6 +63,8 @@ fn list(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int>
 struct StoreStats {
     dir: String,
     entry_count: u64,
+    image_count: usize,
+    objects_count: usize,
     entries_len: u64,
     verified_count: u64,
     size_max: Option<u64>,
@@ -69,9 +74,13 @@ struct StoreStats {
 
 fn stats(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int> {
     let stats = store.stats()?;
+    let kinds: Vec<_> = store.list()?.iter().map(|entry| Kind::of(store, &entry.key)).collect();
+    let count = |wanted| kinds.iter().filter(|&&kind| kind == wanted).count();
     let stats = StoreStats {
         dir: stats.dir.display().to_string(),
         entry_count: stats.entry_count,
+        image_count: count(Kind::Image),
+        objects_count: count(Kind::Objects),
         entries_len: stats.entries_len,
         verified_count: stats.verified_count,
         size_max: stats.size_max,
@@ -84,6 +93,8 @@ fn stats(store: &Store, json: bool, out: &mut dyn Write) -> anyhow::Result<c_int
     }
     writeln!(out, "directory   {}", stats.dir)?;
     writeln!(out, "entries     {} ({} verified)", stats.entry_count, stats.verified_count)?;
+    writeln!(out, "images      {}", stats.image_count)?;
+    writeln!(out, "objects     of {} modules", stats.objects_count)?;
     writeln!(out, "size        {}", size(stats.entries_len))?;
     writeln!(out, "limit       {}", stats.size_max.map_or_else(|| "none".to_owned(), size))?;
     writeln!(out, "inputs      {} whose digest is remembered", stats.input_count)?;
@@ -108,8 +119,7 @@ fn verify_entries(store: &Store, remove: bool, out: &mut dyn Write) -> anyhow::R
     let verified = store.verify(remove, |entry| -> anyhow::Result<()> {
         let mut bytes = Vec::new();
         entry.file().read_to_end(&mut bytes)?;
-        verify::image(&bytes).context("bad entry")?;
-        Ok(())
+        entry::check(&bytes, entry.key()).context("bad entry")
     })?;
     let mut code = 0;
     for entry in verified {

@@ -2,8 +2,10 @@
 
 use crate::args::InspectArgs;
 use crate::cache::size;
+use crate::entry::Kind;
 use anyhow::{Context, bail};
 use larder::format::image::{Image, Text, export_flags, import_flags};
+use larder::format::objects::Objects;
 use serde::Serialize;
 use std::ffi::c_int;
 use std::io::Write;
@@ -19,12 +21,47 @@ pub(crate) fn inspect(args: &InspectArgs, out: &mut dyn Write) -> anyhow::Result
         return disassemble(&args.file);
     }
     let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    if Kind::of_bytes(&bytes) == Kind::Objects {
+        return objects(&bytes, args.json, out);
+    }
     let image = larder::inspect::image(&bytes).with_context(|| args.file.display().to_string())?;
     let description = describe(&image);
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&description)?)?;
     } else {
         print(&description, if args.all { usize::MAX } else { SHOWN }, out)?;
+    }
+    Ok(0)
+}
+
+#[derive(Serialize)]
+struct ObjectsDescription<'a> {
+    producer: &'a str,
+    key: String,
+    features: Vec<String>,
+    /// Lengths in bytes.
+    objects: Vec<usize>,
+}
+
+/// An entry of the store that holds the objects of a module.
+fn objects(bytes: &[u8], json: bool, out: &mut dyn Write) -> anyhow::Result<c_int> {
+    let Objects { key, features, producer, objects } = Objects::decode(bytes)?;
+    let objects = ObjectsDescription {
+        producer,
+        key: hex(&key),
+        features: features.names().collect(),
+        objects: objects.iter().map(|object| object.len()).collect(),
+    };
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&objects)?)?;
+        return Ok(0);
+    }
+    writeln!(out, "objects of one module, from which images are linked")?;
+    writeln!(out, "producer    {}", objects.producer)?;
+    writeln!(out, "key         {}", objects.key)?;
+    writeln!(out, "needs CPU   {}", objects.features.join(" "))?;
+    for len in objects.objects {
+        writeln!(out, "object      {}", size(len as u64))?;
     }
     Ok(0)
 }

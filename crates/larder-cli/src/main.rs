@@ -20,6 +20,8 @@ mod args;
 mod build;
 mod cache;
 mod doctor;
+mod entry;
+mod inputs;
 mod inspect;
 mod libraries;
 mod lli;

@@ -28,9 +28,12 @@ impl Display {
         }
         let bar = self.bar.get_or_insert_with(bar);
         match progress {
-            Progress::Compiling { phase, fraction } => {
+            Progress::Compiling { phase, fraction, module, module_count } => {
                 bar.set_position((f64::from(*fraction) * STEPS as f64) as u64);
-                bar.set_message((*phase).to_owned());
+                bar.set_message(match module_count {
+                    1 => (*phase).to_owned(),
+                    count => format!("module {module} of {count}: {phase}"),
+                });
             }
             Progress::Waiting { holder, .. } => {
                 let who = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));

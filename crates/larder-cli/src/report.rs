@@ -1,7 +1,7 @@
 //! What the command says about a start: for people on standard error, for programs as JSON.
 
 use crate::lli;
-use larder::{MissReason, Outcome, Phases, Prepared};
+use larder::{MissReason, ModuleOutcome, Outcome, Phases, Prepared};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -40,8 +40,17 @@ pub(crate) fn warnings(warnings: &[String]) {
 pub(crate) fn explain(prepared: &Prepared) {
     let key = prepared.key().map_or_else(String::new, |key| format!("larder: key {key}\n"));
     let image = prepared.path().display();
+    let modules: String = several(prepared).iter().map(|m| format!("larder: {}: {}\n", m.name, m.outcome)).collect();
     // One write: a program that shares the terminal can't come between.
-    let _ = write!(std::io::stderr(), "larder: {}\n{key}larder: image {image}\n", prepared.outcome());
+    let _ = write!(std::io::stderr(), "larder: {}\n{modules}{key}larder: image {image}\n", prepared.outcome());
+}
+
+/// What became of each module, if there are several to tell apart.
+fn several(prepared: &Prepared) -> &[ModuleOutcome] {
+    match prepared.modules() {
+        [_] => &[],
+        several => several,
+    }
 }
 
 /// Prints the phases as a table.
@@ -62,8 +71,16 @@ struct Report<'a> {
     explanation: String,
     key: Option<String>,
     image: &'a Path,
+    modules: Vec<ReportModule<'a>>,
     warnings: &'a [String],
     phases: Vec<ReportPhase<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReportModule<'a> {
+    name: &'a str,
+    outcome: &'static str,
+    reason: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -72,12 +89,20 @@ struct ReportPhase<'a> {
     us: f64,
 }
 
-/// Writes what happened as JSON.
-pub(crate) fn write(path: &Path, prepared: &Prepared) -> anyhow::Result<()> {
-    let (outcome, reason) = match prepared.outcome() {
+fn words(outcome: &Outcome) -> (&'static str, Option<&'static str>) {
+    match outcome {
         Outcome::Hit => ("hit", None),
         Outcome::Miss(reason) => ("miss", Some(MissReason::name(reason))),
-    };
+    }
+}
+
+/// Writes what happened as JSON.
+pub(crate) fn write(path: &Path, prepared: &Prepared) -> anyhow::Result<()> {
+    let (outcome, reason) = words(prepared.outcome());
+    let modules = prepared.modules().iter().map(|module| {
+        let (outcome, reason) = words(&module.outcome);
+        ReportModule { name: &module.name, outcome, reason }
+    });
     let phases = prepared.phases().iter();
     let report = Report {
         outcome,
@@ -85,6 +110,7 @@ pub(crate) fn write(path: &Path, prepared: &Prepared) -> anyhow::Result<()> {
         explanation: prepared.outcome().to_string(),
         key: prepared.key().map(ToString::to_string),
         image: prepared.path(),
+        modules: modules.collect(),
         warnings: prepared.warnings(),
         phases: phases.map(|p| ReportPhase { name: p.name.trim(), us: p.time.as_secs_f64() * 1e6 }).collect(),
     };

@@ -1,6 +1,7 @@
 //! `larder run`: the program starts here and never comes back.
 
 use crate::args::{RunArgs, StoreArgs};
+use crate::inputs::{STDIN, read_stdin};
 use crate::libraries::{self, Found};
 use crate::progress::Display;
 use crate::report;
@@ -9,12 +10,8 @@ use larder::runtime::program::{self, Threads};
 use larder::runtime::{Arguments, Chain, Libraries, LoadError, ProcessSymbols};
 use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared};
 use std::ffi::{CString, OsString, c_int};
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-/// What messages call standard input.
-const STDIN: &str = "<stdin>";
 
 /// Finds or compiles the program's code and runs it. Its exit code is returned after its exit handlers are registered.
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
@@ -73,18 +70,20 @@ fn prepare(larder: &Larder, args: &RunArgs, found: &Found) -> anyhow::Result<Pre
     let mut display = Display::new();
     let mut progress = |step: larder::Progress<'_>| display.show(&step);
     let file = args.argv.first().map_or(Path::new(""), Path::new);
+    let extra = &args.inputs;
     if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
-        let image = larder.prepare(Module::bytes(STDIN, &bytes[..]), &options, &mut progress);
-        return match image {
-            Err(Error::Elf { .. }) => Ok(larder.prepare_image_bytes(STDIN, &bytes, &options, &mut progress)?),
-            other => Ok(other?),
+        let bytes = read_stdin()?;
+        let prepared = larder.prepare(extra.program(Module::bytes(STDIN, &bytes[..])), &options, &mut progress);
+        return match prepared {
+            Err(Error::Elf { .. }) if extra.0.is_empty() => {
+                Ok(larder.prepare_image_bytes(STDIN, &bytes, &options, &mut progress)?)
+            }
+            other => other.map_err(|error| extra.explain(Path::new(STDIN), error)),
         };
     }
-    match larder.prepare(Module::file(file), &options, &mut progress) {
-        Err(Error::Elf { path }) => Ok(image(larder, &path, &options, &mut progress)?),
-        other => Ok(other?),
+    match larder.prepare(extra.program(Module::file(file)), &options, &mut progress) {
+        Err(Error::Elf { path }) if extra.0.is_empty() => Ok(image(larder, &path, &options, &mut progress)?),
+        other => other.map_err(|error| extra.explain(file, error)),
     }
 }
 

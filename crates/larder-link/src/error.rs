@@ -24,6 +24,14 @@ pub enum LinkError {
         /// What is wrong.
         what: String,
     },
+    /// An archive whose bytes contradict themselves or end early.
+    #[error("{archive}: the archive is damaged: {what}")]
+    DamagedArchive {
+        /// Name of the archive.
+        archive: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The object asks for something that images do not have.
     #[error("{object}: {subject}: {what}")]
     Unsupported {

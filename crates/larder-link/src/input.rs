@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 mod read;
 
+pub use read::read_mentions;
 pub(crate) use read::read_objects;
 
 macro_rules! id {

@@ -3,15 +3,18 @@
 //! [`link`] is a pure function: bytes in, bytes out, the same for the same input, with no file, clock or environment in between. What an
 //! image can't express is refused with a [`LinkError`] that names the place and says what to do; the loader never meets it.
 //!
+//! Which members of archives are linked is decided before: [`read_archive`], [`read_mentions`] and [`take_members`] are for who has some.
+//!
 //! The passes stand in [`link`], one call each. How relocations are answered is in `x86_64.rs`; what the bytes of an image mean is
 //! `larder-format`'s.
 //!
 //! Not done: thread-local variables of other images or at fixed offsets from the thread pointer, TLS descriptors, linker
-//! scripts, archives, identical code folding.
+//! scripts, identical code folding.
 
 #![forbid(unsafe_code)]
 
 mod address;
+mod archive;
 mod debug_frame;
 mod elf;
 mod error;
@@ -31,7 +34,9 @@ mod units;
 mod unwind;
 mod x86_64;
 
+pub use archive::{ARCHIVE_MAGIC, Entrant, Member, Taken, read_archive, take_members};
 pub use error::LinkError;
+pub use input::read_mentions;
 
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{HEADER_OFFSET, seal};
@@ -45,6 +50,30 @@ pub struct Object<'a> {
     pub name: &'a str,
     /// The file's bytes, at any alignment.
     pub bytes: &'a [u8],
+}
+
+/// A name that an object speaks of, beyond itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mention<'a> {
+    /// The symbol's name.
+    pub name: &'a [u8],
+    /// What is said of it.
+    pub kind: MentionKind,
+}
+
+/// What an object says of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MentionKind {
+    /// It would use it, and can do without.
+    WeaklyUndefined,
+    /// It needs it.
+    Undefined,
+    /// It has zeros of that name, unless somebody has more.
+    Common,
+    /// It defines it, and gives way to a strong definition.
+    Weak,
+    /// It defines it.
+    Strong,
 }
 
 /// Which definitions the image offers by name.

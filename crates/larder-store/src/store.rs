@@ -156,7 +156,15 @@ impl Store {
         Ok(found.map(|(entry, _)| entry))
     }
 
-    /// A lookup that isn't a use.
+    /// A lookup that isn't a use: for who wants to know what the entry is.
+    ///
+    /// # Errors
+    /// Those of [`Store::lookup`].
+    pub fn peek(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        Ok(self.find(key)?.map(|(entry, _)| entry))
+    }
+
+    /// A lookup that isn't a use, with the receipt.
     pub(crate) fn find(&self, key: &Key) -> Result<Option<(Entry, Option<Receipt>)>, StoreError> {
         let name = layout::entry(key);
         let file = match self.disk.open_read(&name).if_there() {

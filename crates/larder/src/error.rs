@@ -19,8 +19,8 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// The file is an ELF file, where a module was expected: perhaps a saved image.
-    #[error("{}: an ELF file, not LLVM IR", path.display())]
+    /// The file is an ELF file that a linker made, where an input was expected: perhaps a saved image.
+    #[error("{}: a shared library, an executable or a saved image, not a module, object or archive", path.display())]
     Elf {
         /// The file.
         path: PathBuf,
@@ -31,14 +31,22 @@ pub enum Error {
         /// The closure's error.
         source: BuildError,
     },
-    /// The module did not become objects.
+    /// There is no worker that answers.
     #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The objects did not become an image.
-    #[error("cannot link {module}: {source}")]
-    Link {
+    Worker(#[from] CompileError),
+    /// A module did not become objects.
+    #[error("{}", named(module, source))]
+    Compile {
         /// The module.
         module: String,
+        /// What is in the way.
+        source: CompileError,
+    },
+    /// The objects did not become an image.
+    #[error("cannot link {program}: {source}")]
+    Link {
+        /// The program: its first input.
+        program: String,
         /// What is in the way.
         source: Box<LinkError>,
     },
@@ -86,4 +94,10 @@ pub enum Error {
     /// The wait for another process that compiles the same module was given up.
     #[error("gave up waiting for another process that compiles the same module")]
     Interrupted,
+}
+
+/// An error with the name of its module, unless the error's own words have it.
+fn named(module: &str, error: &CompileError) -> String {
+    let words = error.to_string();
+    if words.contains(module) { words } else { format!("{module}: {words}") }
 }

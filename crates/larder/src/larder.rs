@@ -1,11 +1,11 @@
 //! What a host opens once: the store, the worker, and what is known of this machine.
 
 use crate::error::Error;
-use crate::module::Module;
 use crate::options::CompileOptions;
-use crate::outcome::MissReason;
+use crate::outcome::{MissReason, ModuleOutcome};
 use crate::phases::Phases;
 use crate::prepared::Prepared;
+use crate::program::Program;
 use crate::start::Start;
 use crate::worker::{CompileError, Limits, Worker};
 use larder_format::cpu::CpuFeatures;
@@ -58,6 +58,10 @@ pub enum Progress<'a> {
         phase: &'a str,
         /// How much of the whole is done, from 0 to 1.
         fraction: f32,
+        /// The number of the module, from 1, among those that are to be compiled; of several at once, the lowest.
+        module: usize,
+        /// How many modules are to be compiled.
+        module_count: usize,
     },
     /// Another process compiles the same module.
     Waiting {
@@ -107,33 +111,35 @@ impl Larder {
         &self.host
     }
 
-    /// Finds the module's code, or compiles it.
+    /// Finds the program's code, or compiles it. A single module is a program, too.
     ///
     /// # Errors
     /// Only what keeps the program from starting: the module is unreadable or wrong, or LLVM or the linker refuse it.
-    pub fn prepare(
+    pub fn prepare<'a>(
         &self,
-        module: Module<'_>,
+        program: impl Into<Program<'a>>,
         options: &CompileOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
-        Start::new(self, options).prepare(module, progress)
+        Start::new(self, options).prepare(program.into(), progress)
     }
 
-    /// Compiles the module to an image's bytes, whatever the store holds, and keeps nothing.
+    /// Makes an image's bytes of the program, whatever images the store holds, and keeps no image. Objects of modules are kept, and taken
+    /// from the store, if there are several.
     ///
     /// # Errors
     /// As [`Larder::prepare`].
-    pub fn build(
+    pub fn build<'a>(
         &self,
-        mut module: Module<'_>,
+        program: impl Into<Program<'a>>,
         options: &CompileOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Built, Error> {
+        let mut program = program.into();
         let mut start = Start::new(self, options);
-        let known = start.know(&mut module)?;
-        let bytes = start.compile(module, &known, progress)?;
-        Ok(Built { bytes, key: known.key, phases: start.phases })
+        let known = start.know(&mut program)?;
+        let bytes = start.compile(program, &known, progress)?;
+        Ok(Built { bytes, key: known.key, phases: start.phases, modules: start.modules })
     }
 }
 
@@ -146,6 +152,8 @@ pub struct Built {
     pub key: Key,
     /// Where the time went.
     pub phases: Phases,
+    /// What became of each module.
+    pub modules: Vec<ModuleOutcome>,
 }
 
 fn open_store(settings: &Settings) -> Result<Store, MissReason> {

@@ -40,7 +40,9 @@
 
 mod compile;
 mod error;
+mod generate;
 pub mod inspect;
+mod kept;
 pub mod key;
 mod larder;
 mod module;
@@ -48,6 +50,7 @@ mod options;
 mod outcome;
 mod phases;
 mod prepared;
+mod program;
 mod saved;
 mod session;
 mod start;
@@ -61,7 +64,8 @@ pub use larder_runtime as runtime;
 pub use larder_store as store;
 pub use module::{BuildError, Module};
 pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError};
-pub use outcome::{MissReason, Outcome};
+pub use outcome::{MissReason, ModuleOutcome, Outcome};
 pub use phases::{Phase, Phases};
 pub use prepared::{Code, Prepared, Ready};
+pub use program::{Input, Program};
 pub use session::Session;

@@ -1,4 +1,4 @@
-//! What goes in: a module, and how it is named before it is read.
+//! A module, and how it is named before it is read.
 //!
 //! A hit must need no IR at all. So a module is known by something cheaper than its bytes: the caller's own key, with the IR behind a
 //! closure that a hit never calls; or a file's state, for which the store remembers the digest of its bytes.
@@ -38,6 +38,10 @@ impl<'a> Module<'a> {
 
     /// Bitcode or text in memory. `name` is for diagnostics.
     pub fn bytes(name: &'a str, bytes: impl Into<Cow<'a, [u8]>>) -> Module<'a> {
+        Module { name: name.into(), from: From::Bytes(bytes.into()) }
+    }
+
+    pub(crate) fn owned(name: String, bytes: Vec<u8>) -> Module<'a> {
         Module { name: name.into(), from: From::Bytes(bytes.into()) }
     }
 

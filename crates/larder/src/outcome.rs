@@ -1,9 +1,10 @@
 //! Hit or miss, and why.
 //!
 //! A fault of the cache is never a fault of the program: whatever is wrong with an entry or with the store becomes a
-//! [`MissReason`], in [`MissReason::of_load`] and [`MissReason::of_store`] and nowhere else, and the module is compiled again.
+//! [`MissReason`], in [`MissReason::of_load`], [`MissReason::of_objects`] and [`MissReason::of_store`] and nowhere else, and the module is compiled again.
 
 use larder_format::image::ImageError;
+use larder_format::objects::ObjectsError;
 use larder_runtime::LoadError;
 use larder_store::StoreError;
 use std::fmt;
@@ -22,6 +23,15 @@ impl Outcome {
     pub fn is_hit(&self) -> bool {
         *self == Outcome::Hit
     }
+}
+
+/// What became of one module of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleOutcome {
+    /// The module's name.
+    pub name: String,
+    /// Whether its objects were kept, or why it was compiled.
+    pub outcome: Outcome,
 }
 
 /// Why saved code was not used.
@@ -90,6 +100,15 @@ impl MissReason {
             LoadError::OtherKey { .. } => MissReason::OtherKey,
             _ => return None,
         })
+    }
+
+    /// The reason that a module's damaged objects stand for.
+    pub(crate) fn of_objects(error: &ObjectsError) -> MissReason {
+        let why = error.to_string();
+        match error {
+            ObjectsError::Version(_) => MissReason::OtherVersion { why },
+            ObjectsError::Magic | ObjectsError::Digest | ObjectsError::Table => MissReason::Damaged { why },
+        }
     }
 
     /// The reason that a failed look-up stands for.

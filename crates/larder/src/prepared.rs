@@ -1,7 +1,7 @@
 //! Code that is mapped and checked, and waits for the addresses of its imports.
 
 use crate::error::Error;
-use crate::outcome::Outcome;
+use crate::outcome::{ModuleOutcome, Outcome};
 use crate::phases::{Phase, Phases};
 use larder_runtime::{Arguments, FnPointer, Function, Loaded, Mapped, Resolve, Sealed};
 use larder_store::Key;
@@ -15,6 +15,7 @@ pub struct Prepared {
     pub(crate) key: Option<Key>,
     pub(crate) path: PathBuf,
     pub(crate) phases: Phases,
+    pub(crate) modules: Vec<ModuleOutcome>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -37,6 +38,11 @@ impl Prepared {
     /// Where the time went so far.
     pub fn phases(&self) -> &Phases {
         &self.phases
+    }
+
+    /// What became of each module of a program that was not found whole: those whose objects were kept, and those that were compiled.
+    pub fn modules(&self) -> &[ModuleOutcome] {
+        &self.modules
     }
 
     /// What went wrong without harm, in sentences for the user.

@@ -10,7 +10,9 @@ use crate::module::Module;
 use crate::options::CompileOptions;
 use crate::outcome::{MissReason, Outcome};
 use crate::prepared::Prepared;
+use crate::program::{Input, Program};
 use crate::start::{Start, in_memory};
+use larder_format::bundle::decode_sources;
 use larder_format::image::verify_digest;
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
 use larder_store::{FileIdentity, Observed};
@@ -22,9 +24,11 @@ use std::path::Path;
 /// can be trusted.
 pub(crate) const GOOD_IMAGE: [u8; 32] = *b"this file is an image, and whole";
 
-/// Whether the bytes are an ELF file's, as an image's are and no module's.
-pub(crate) fn is_elf(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x7fELF")
+/// Whether the bytes are an ELF file's that a linker made, as an image's are and no input's.
+pub(crate) fn is_linked_elf(bytes: &[u8]) -> bool {
+    // `e_type`, in either byte order.
+    let is_object = matches!(bytes.get(16..18), Some([1, 0] | [0, 1]));
+    bytes.starts_with(b"\x7fELF") && !is_object
 }
 
 impl Larder {
@@ -79,11 +83,14 @@ impl Larder {
             Err(error) => error,
         };
         let Some(reason) = MissReason::of_load(&error) else { return Err(error.into()) };
-        let Some(module) = module_in(&file, &reason) else {
+        let Some(source) = source_in(&file, &reason) else {
             return Err(Error::ForeignImage { path: path.to_owned(), reason });
         };
         let name = path.display().to_string();
-        let mut prepared = start.prepare(Module::bytes(&name, module), progress)?;
+        let mut prepared = match decode_sources(&source) {
+            Some(inputs) => start.prepare(program_of(&name, &inputs), progress)?,
+            None => start.prepare(Module::bytes(&name, source).into(), progress)?,
+        };
         prepared.warnings.insert(0, format!("{name}: {reason}; using the module in it"));
         Ok(prepared)
     }
@@ -117,8 +124,14 @@ unsafe fn map(start: &mut Start<'_>, file: &File, path: &Path) -> Result<Mapped,
     Ok(mapped)
 }
 
-/// The module inside an image that can't be used, if the image's own bytes can be trusted.
-fn module_in(mut file: &File, reason: &MissReason) -> Option<Vec<u8>> {
+/// The program whose inputs an image carries. Of their names nothing is known but the order.
+fn program_of<'a>(name: &str, inputs: &[&[u8]]) -> Program<'a> {
+    let named = inputs.iter().zip(1..).map(|(bytes, number)| (format!("{name}(input {number})"), bytes.to_vec()));
+    named.map(|(name, bytes)| Input::owned(name, bytes)).collect()
+}
+
+/// The source inside an image that can't be used, if the image's own bytes can be trusted.
+fn source_in(mut file: &File, reason: &MissReason) -> Option<Vec<u8>> {
     if matches!(reason, MissReason::Damaged { .. } | MissReason::Unreadable { .. }) {
         return None;
     }

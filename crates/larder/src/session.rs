@@ -4,9 +4,9 @@
 
 use crate::error::Error;
 use crate::larder::{Larder, Progress};
-use crate::module::Module;
 use crate::options::CompileOptions;
 use crate::prepared::Code;
+use crate::program::Program;
 use larder_runtime::{Address, Arguments, Chain, Names, ProcessSymbols, Resolve};
 
 /// Symbols by name, for images that are loaded with them.
@@ -40,16 +40,20 @@ impl Session<'_> {
         self
     }
 
-    /// Takes the module's code from the store, or compiles it; binds it to the session's symbols and runs its initialisers.
+    /// Takes the program's code from the store, or compiles it; binds it to the session's symbols and runs its initialisers.
     ///
     /// # Safety
-    /// This runs the module's code: the module is trusted. Each symbol that was handed in has the type which the module declares it with,
-    /// and stays valid while the code is loaded. Under a key of the caller's, equal keys mean equal modules.
+    /// This runs the program's code: its inputs are trusted. Each symbol that was handed in has the type which they declare it with,
+    /// and stays valid while the code is loaded. Under a key of the caller's, equal keys mean equal inputs.
     ///
     /// # Errors
-    /// The module can't be read, compiled or linked, or asks for names that the session does not have.
-    pub unsafe fn load_or_compile(&self, module: Module<'_>, options: &CompileOptions) -> Result<Code, Error> {
-        let prepared = self.larder.prepare(module, options, &mut |_: Progress<'_>| {})?;
+    /// An input can't be read, compiled or linked, or asks for names that the session does not have.
+    pub unsafe fn load_or_compile<'a>(
+        &self,
+        program: impl Into<Program<'a>>,
+        options: &CompileOptions,
+    ) -> Result<Code, Error> {
+        let prepared = self.larder.prepare(program, options, &mut |_: Progress<'_>| {})?;
         let process: &dyn Resolve = &ProcessSymbols;
         let nothing = Names::new();
         let ready = prepared.bind(&Chain(&[&self.names, if self.process_symbols { process } else { &nothing }]))?;

@@ -1,7 +1,7 @@
-//! One start: from a module to an image that is mapped and checked.
+//! One start: from a program's inputs to an image that is mapped and checked.
 //!
 //! ```text
-//! module ─▶ key ─▶ look up ──hit──▶ map, check ─▶ Prepared
+//! inputs ─▶ key ─▶ look up ──hit──▶ map, check ─▶ Prepared
 //!                     │miss(reason)                  ▲
 //!                     ▼                              │
 //!                   lease ▶ compile ▶ link ▶ publish ┘
@@ -10,16 +10,17 @@
 //! The store is a convenience: where it can't be used, the module is compiled into memory and a [warning](Prepared::warnings) says
 //! so. Several processes that miss the same key at once take turns by its lease, and all but the first find the entry then.
 
-use crate::compile::{Compilation, compile};
+use crate::compile::{Compilation, Content, compile};
 use crate::error::Error;
-use crate::key::{KeyFields, ModuleId};
+use crate::key::{CodeFields, KeyFields, ModuleId};
 use crate::larder::{Larder, Progress, TRIPLE};
 use crate::module::{From, Module};
 use crate::options::CompileOptions;
-use crate::outcome::{MissReason, Outcome, chain};
+use crate::outcome::{MissReason, ModuleOutcome, Outcome, chain};
 use crate::phases::Phases;
 use crate::prepared::Prepared;
-use crate::saved::{GOOD_IMAGE, is_elf};
+use crate::program::Program;
+use crate::saved::{GOOD_IMAGE, is_linked_elf};
 use crate::toolchain::toolchain;
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
 use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, Waiting};
@@ -27,10 +28,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// What is known of a module before it is read.
+/// What is known of a program before its inputs are read.
 pub(crate) struct Known {
     pub(crate) key: Key,
-    digest: [u8; 32],
+    /// Of each input; `None` for those under a key of the caller's.
+    digests: Vec<Option<[u8; 32]>>,
+    toolchain: String,
 }
 
 /// One start, under way.
@@ -38,20 +41,22 @@ pub(crate) struct Start<'l> {
     pub(crate) larder: &'l Larder,
     pub(crate) options: &'l CompileOptions,
     pub(crate) phases: Phases,
+    /// What became of each module, if something was compiled.
+    pub(crate) modules: Vec<ModuleOutcome>,
     warnings: Vec<String>,
 }
 
 impl<'l> Start<'l> {
     pub(crate) fn new(larder: &'l Larder, options: &'l CompileOptions) -> Start<'l> {
-        Start { larder, options, phases: Phases::default(), warnings: Vec::new() }
+        Start { larder, options, phases: Phases::default(), modules: Vec::new(), warnings: Vec::new() }
     }
 
     pub(crate) fn prepare(
         &mut self,
-        mut module: Module<'_>,
+        mut program: Program<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
-        let known = self.know(&mut module)?;
+        let known = self.know(&mut program)?;
         let reason = match self.look_up(&known.key) {
             Ok((mapped, path)) => return Ok(self.finish(mapped, Outcome::Hit, Some(known.key), path)),
             Err(reason) => reason,
@@ -72,7 +77,7 @@ impl<'l> Start<'l> {
                 return Ok(self.finish(mapped, Outcome::Hit, Some(known.key), path));
             }
         }
-        let image = self.compile(module, &known, progress)?;
+        let image = self.compile(program, &known, progress)?;
         let (mapped, path) = self.keep(lease, &image, &known.key)?;
         Ok(self.finish(mapped, Outcome::Miss(reason), Some(known.key), path))
     }
@@ -84,39 +89,40 @@ impl<'l> Start<'l> {
             key,
             path,
             phases: std::mem::take(&mut self.phases),
+            modules: std::mem::take(&mut self.modules),
             warnings: std::mem::take(&mut self.warnings),
         }
     }
 
-    /// The module's key, without reading the module if that can be helped.
-    pub(crate) fn know(&mut self, module: &mut Module<'_>) -> Result<Known, Error> {
-        let store = self.larder.store().ok();
-        if let From::File(path) = &module.from {
-            let read = self.phases.time("digest", || file_digest(path, store));
-            match read.map_err(|source| Error::Module { path: path.clone(), source })? {
-                Contents::Module(digest) => return self.known(ModuleId::Digest(digest), digest),
-                Contents::Elf => return Err(Error::Elf { path: path.clone() }),
-                Contents::Stream(bytes) => module.from = From::Bytes(bytes.into()),
-            }
-        }
-        let (id, digest) = match &module.from {
-            From::Key { key, .. } => (ModuleId::Caller(key), [0; 32]),
-            From::File(_) => unreachable!("a file was answered above"),
-            From::Bytes(bytes) if is_elf(bytes) => return Err(Error::Elf { path: module.name().into() }),
-            From::Bytes(bytes) => {
-                let digest = self.phases.time("digest", || *blake3::hash(bytes).as_bytes());
-                (ModuleId::Digest(digest), digest)
-            }
-        };
-        self.known(id, digest)
-    }
-
-    fn known(&mut self, module: ModuleId<'_>, digest: [u8; 32]) -> Result<Known, Error> {
+    /// The program's key, without reading its inputs if that can be helped.
+    pub(crate) fn know(&mut self, program: &mut Program<'_>) -> Result<Known, Error> {
+        let digests = program.inputs.iter_mut().map(|input| self.digest(input)).collect::<Result<Vec<_>, _>>()?;
+        let inputs: Vec<_> = program.inputs.iter().zip(&digests).map(|(input, digest)| id(input, digest)).collect();
         let Larder { host, worker, .. } = self.larder;
         let store = self.larder.store().ok();
         let toolchain = self.phases.time("toolchain", || toolchain(worker, store))?;
-        let fields = KeyFields { module, options: self.options, host, triple: TRIPLE, toolchain: &toolchain };
-        Ok(Known { key: fields.key(), digest })
+        let code = CodeFields { options: self.options, host, triple: TRIPLE, toolchain: &toolchain };
+        let key = KeyFields { inputs: &inputs, code }.key();
+        Ok(Known { key, digests, toolchain })
+    }
+
+    /// The digest of an input's bytes; `None` if the caller has a key for them. What can be read only once is kept.
+    fn digest(&mut self, input: &mut Module<'_>) -> Result<Option<[u8; 32]>, Error> {
+        let store = self.larder.store().ok();
+        if let From::File(path) = &input.from {
+            let read = self.phases.time("digest", || file_digest(path, store));
+            match read.map_err(|source| Error::Module { path: path.clone(), source })? {
+                Contents::Input(digest) => return Ok(Some(digest)),
+                Contents::LinkedElf => return Err(Error::Elf { path: path.clone() }),
+                Contents::Stream(bytes) => input.from = From::Bytes(bytes.into()),
+            }
+        }
+        match &input.from {
+            From::Key { .. } => Ok(None),
+            From::File(_) => unreachable!("a file was answered above"),
+            From::Bytes(bytes) if is_linked_elf(bytes) => Err(Error::Elf { path: input.name().into() }),
+            From::Bytes(bytes) => Ok(Some(self.phases.time("digest", || *blake3::hash(bytes).as_bytes()))),
+        }
     }
 
     /// The entry of that key, mapped and checked; or why there is none. A bad entry is removed.
@@ -169,31 +175,20 @@ impl<'l> Start<'l> {
 
     pub(crate) fn compile(
         &mut self,
-        module: Module<'_>,
+        program: Program<'_>,
         known: &Known,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<u8>, Error> {
-        let name = module.name().to_owned();
-        let bytes = self.phases.time("read", || module.into_bytes())?;
-        let digest = if known.digest == [0; 32] { *blake3::hash(&bytes).as_bytes() } else { known.digest };
-        if digest != *blake3::hash(&bytes).as_bytes() {
-            return Err(Error::Module {
-                path: name.into(),
-                source: std::io::Error::other("the file was changed while it was read"),
-            });
-        }
-        compile(
-            &Compilation {
-                larder: self.larder,
-                name: &name,
-                module: &bytes,
-                digest,
-                key: known.key,
-                options: self.options,
-            },
-            &mut self.phases,
-            progress,
-        )
+        let read = |(input, digest)| read(input, digest);
+        let inputs = self
+            .phases
+            .time("read", || program.inputs.into_iter().zip(&known.digests).map(read).collect::<Result<Vec<_>, _>>())?;
+        let Larder { host, .. } = self.larder;
+        let code = CodeFields { options: self.options, host, triple: TRIPLE, toolchain: &known.toolchain };
+        let what = Compilation { larder: self.larder, inputs: &inputs, key: known.key, code };
+        let compiled = compile(&what, &mut self.phases, progress)?;
+        self.modules = compiled.modules;
+        Ok(compiled.image)
     }
 
     /// Publishes the image and maps it; without a store, or if it refuses, maps it from memory.
@@ -229,12 +224,32 @@ pub(crate) fn in_memory(image: &[u8]) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// What is in a file that should hold a module.
+/// What names an input in a key.
+fn id<'a>(input: &'a Module<'_>, digest: &Option<[u8; 32]>) -> ModuleId<'a> {
+    match (&input.from, digest) {
+        (From::Key { key, .. }, _) => ModuleId::Caller(key),
+        (_, digest) => ModuleId::Digest(digest.unwrap_or_default()),
+    }
+}
+
+/// The bytes of an input, which are still those that its digest was taken of.
+fn read<'a>(input: Module<'a>, digest: &Option<[u8; 32]>) -> Result<Content<'a>, Error> {
+    let name = input.name().to_owned();
+    let bytes = input.into_bytes()?;
+    let now = *blake3::hash(&bytes).as_bytes();
+    if digest.is_some_and(|digest| digest != now) {
+        let source = std::io::Error::other("the file was changed while it was read");
+        return Err(Error::Module { path: name.into(), source });
+    }
+    Ok(Content { name, bytes, digest: now })
+}
+
+/// What is in a file that should hold an input.
 enum Contents {
-    /// A module of that digest.
-    Module([u8; 32]),
-    /// An ELF file: no module, perhaps a saved image.
-    Elf,
+    /// An input of that digest.
+    Input([u8; 32]),
+    /// An ELF file that a linker made: no input, perhaps a saved image.
+    LinkedElf,
     /// It is a pipe or the like, which can be read once: these bytes.
     Stream(Vec<u8>),
 }
@@ -243,7 +258,7 @@ enum Contents {
 fn file_digest(path: &Path, store: Option<&Store>) -> std::io::Result<Contents> {
     let identity = FileIdentity::at(path)?;
     if let Some(digest) = store.and_then(|store| store.recall(&identity).ok().flatten()) {
-        return Ok(if digest == GOOD_IMAGE { Contents::Elf } else { Contents::Module(digest) });
+        return Ok(if digest == GOOD_IMAGE { Contents::LinkedElf } else { Contents::Input(digest) });
     }
     let mut file = File::open(path)?;
     let is_file = file.metadata()?.is_file();
@@ -251,13 +266,13 @@ fn file_digest(path: &Path, store: Option<&Store>) -> std::io::Result<Contents> 
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let Some(observed) = observed else { return Ok(Contents::Stream(bytes)) };
-    if is_elf(&bytes) {
-        return Ok(Contents::Elf);
+    if is_linked_elf(&bytes) {
+        return Ok(Contents::LinkedElf);
     }
     let digest = *blake3::hash(&bytes).as_bytes();
     if let Some(store) = store {
         // A digest that is not remembered is computed again.
         let _ = store.remember(&file, &observed, &digest);
     }
-    Ok(Contents::Module(digest))
+    Ok(Contents::Input(digest))
 }

@@ -252,7 +252,7 @@ fn wire_request(request: &Request, limits: &Limits) -> Result<wire::Request, Com
 }
 
 /// Processors that this process may use.
-fn cores() -> u32 {
+pub(crate) fn cores() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     u32::try_from(cores).unwrap_or(u32::MAX)
 }

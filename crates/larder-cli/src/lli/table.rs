@@ -58,7 +58,6 @@ const DEBUGGING: &str =
 const ASSEMBLER: &str = "ignored: it is between the assembler and its user";
 const IN_MODULE: &str =
     "refused: it changes the code of functions; say it in the module, by clang's option of that purpose";
-const ONE_MODULE: &str = "refused: link the modules with llvm-link first";
 const ONE_PROCESS: &str = "refused: programs run in this process";
 
 /// All of them: `lli`'s own first, then those of LLVM's code generator, then those of its JITs of old.
@@ -68,9 +67,9 @@ pub(super) const OPTIONS: &[LliOption] = &[
     valued("load", Becomes("load")),
     valued("dlopen", Becomes("load")),
     valued("thread-entry", Becomes("thread-entry")),
-    valued("extra-module", Refused(ONE_MODULE)),
-    valued("extra-object", Refused(ONE_MODULE)),
-    valued("extra-archive", Refused(ONE_MODULE)),
+    valued("extra-module", Becomes("extra-module")),
+    valued("extra-object", Becomes("extra-object")),
+    valued("extra-archive", Becomes("extra-archive")),
     switch("disable-core-files", Becomes("disable-core-files")),
     valued("compile-threads", Into(convert::compile_threads, "--threads VALUE")),
     valued("mcpu", Into(convert::processor, "--cpu with the level of the x86-64 psABI that the processor has")),

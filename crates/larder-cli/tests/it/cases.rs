@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 mod build;
 mod compare;
 mod directives;
+mod extras;
 mod image;
 mod oracles;
 mod ours;

@@ -18,6 +18,7 @@ mod crowd;
 mod damage;
 mod debugging;
 mod help;
+mod inputs;
 mod ir;
 mod larder;
 mod libraries;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         help::trials(),
         libraries::trials(),
         lli::trials(),
+        inputs::trials(),
         options::trials(),
         places::trials(),
         processors::trials(),

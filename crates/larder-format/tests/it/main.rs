@@ -1,5 +1,6 @@
 //! `docs/format.md` and the code must say the same of every byte.
 
+use larder_format::bundle::SOURCES_MAGIC;
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::FEATURES;
 use larder_format::image::{
@@ -7,6 +8,7 @@ use larder_format::image::{
     IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section, Span, Table, Text,
     ThreadSlot, Unit,
 };
+use larder_format::objects::{OBJECTS_MAGIC, OBJECTS_VERSION, ObjectsHeader};
 use larder_format::record::{FieldInfo, Record};
 
 fn format_md() -> String {
@@ -48,13 +50,18 @@ fn every_record_is_documented_as_it_is() {
     compare("CPU model", CpuModel::FIELDS);
     compare("Thread slot", ThreadSlot::FIELDS);
     compare("Section", Section::FIELDS);
+    compare("Objects header", ObjectsHeader::FIELDS);
 }
 
 #[test]
 fn constants_are_documented_as_they_are() {
     let text = format_md();
+    let magic = |bytes: [u8; 8]| format!("`{}`", String::from_utf8_lossy(&bytes).escape_default());
     for (name, value) in [
-        ("MAGIC", format!("`{}`", String::from_utf8_lossy(&MAGIC).escape_default())),
+        ("MAGIC", magic(MAGIC)),
+        ("OBJECTS_MAGIC", magic(OBJECTS_MAGIC)),
+        ("OBJECTS_VERSION", OBJECTS_VERSION.to_string()),
+        ("SOURCES_MAGIC", magic(SOURCES_MAGIC)),
         ("FORMAT_VERSION", FORMAT_VERSION.to_string()),
         ("ABI_VERSION", ABI_VERSION.to_string()),
         ("HEADER_OFFSET", format!("{HEADER_OFFSET:#x}")),

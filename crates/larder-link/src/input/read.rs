@@ -8,6 +8,7 @@ use super::{
     sh, stt,
 };
 use crate::error::{LinkError, text};
+use crate::{Mention, MentionKind};
 use larder_format::image::{EM_X86_64, PAGE};
 use object::LittleEndian as LE;
 use object::SymbolIndex;
@@ -35,6 +36,30 @@ pub(crate) fn read_objects<'a>(objects: &[crate::Object<'a>]) -> Result<Inputs<'
         file.read_relocations_and_groups(&mut inputs)?;
     }
     Ok(inputs)
+}
+
+/// What an object mentions, in the order of its symbols. Only its headers and symbols are looked at.
+///
+/// # Errors
+/// The bytes are no relocatable object, or damaged there.
+pub fn read_mentions<'a>(object: &crate::Object<'a>) -> Result<Vec<Mention<'a>>, LinkError> {
+    identify(object.name, object.bytes)?;
+    let file = File::parse(ObjectId::from_index(0), object)?;
+    let mut mentions = Vec::new();
+    for (index, symbol) in file.symbols.enumerate().filter(|(index, _)| index.0 != 0) {
+        let name = file.symbols.symbol_name(LE, symbol).map_err(|e| file.damaged(e.to_string()))?;
+        let binding = file.binding(name, symbol.st_bind().0)?;
+        let kind = match (file.place(0, index, symbol)?, binding) {
+            (_, Binding::Local) => continue,
+            (Place::Undefined, Binding::Weak) => MentionKind::WeaklyUndefined,
+            (Place::Undefined, _) => MentionKind::Undefined,
+            (Place::Common, _) => MentionKind::Common,
+            (_, Binding::Weak) => MentionKind::Weak,
+            _ => MentionKind::Strong,
+        };
+        mentions.push(Mention { name, kind });
+    }
+    Ok(mentions)
 }
 
 /// Tells what the bytes are if they are no relocatable x86-64 object: people pass the wrong file.

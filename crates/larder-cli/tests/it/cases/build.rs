@@ -14,6 +14,8 @@ pub(super) struct Built {
     pub(super) corner: Corner,
     /// The module: bitcode, or the case's own file if that is IR already.
     pub(super) module: PathBuf,
+    /// What is linked in: the option's name, and the file.
+    pub(super) extras: Vec<(String, PathBuf)>,
     /// What the native program showed, or the header promises if there can be none.
     pub(super) native: Ran,
 }
@@ -23,15 +25,28 @@ impl Built {
     pub(super) fn new(case: &Case) -> Result<Self> {
         let corner = Corner::new()?;
         let module = module(case, &corner)?;
-        let native =
-            if case.directives.has_oracles() { native(case, &corner, &module)? } else { case.directives.promised() };
-        Ok(Self { corner, module, native })
+        let extras = extras(case, &corner)?;
+        let native = match case.directives.has_oracles() {
+            true => native(case, &corner, &module, &extras)?,
+            false => case.directives.promised(),
+        };
+        Ok(Self { corner, module, extras, native })
     }
+
+    /// The options that link the rest in, each as one word: `lli` wants them so.
+    pub(super) fn extra_options(&self) -> impl Iterator<Item = String> + '_ {
+        self.extras.iter().map(|(option, file)| format!("--{option}={}", file.display()))
+    }
+}
+
+fn extras(case: &Case, corner: &Corner) -> Result<Vec<(String, PathBuf)>> {
+    let extras = case.directives.extras.iter().enumerate();
+    extras.map(|(number, extra)| Ok((extra.kind.clone(), extra.make(case, corner, number)?))).collect()
 }
 
 fn module(case: &Case, corner: &Corner) -> Result<PathBuf> {
     let mut parts = Vec::new();
-    for source in &case.sources {
+    for source in case.sources.iter().filter(|source| !case.is_extra(source)) {
         parts.push(if is_ir(source) { source.clone() } else { compile(case, corner, source)? });
     }
     match parts.as_slice() {
@@ -45,11 +60,11 @@ fn module(case: &Case, corner: &Corner) -> Result<PathBuf> {
     }
 }
 
-fn is_ir(source: &Path) -> bool {
+pub(super) fn is_ir(source: &Path) -> bool {
     source.extension().is_some_and(|extension| extension == "ll" || extension == "bc")
 }
 
-fn compile(case: &Case, corner: &Corner, source: &Path) -> Result<PathBuf> {
+pub(super) fn compile(case: &Case, corner: &Corner, source: &Path) -> Result<PathBuf> {
     let bitcode = corner.work().join(source.file_name().unwrap_or_default()).with_extension("bc");
     let mut command = clang(case, corner)?;
     command.args(["-c", "-emit-llvm"]).arg(source).arg("-o").arg(&bitcode);
@@ -64,13 +79,13 @@ pub(super) fn clang(case: &Case, corner: &Corner) -> Result<Command> {
     Ok(command)
 }
 
-fn native(case: &Case, corner: &Corner, module: &Path) -> Result<Ran> {
+fn native(case: &Case, corner: &Corner, module: &Path, extras: &[(String, PathBuf)]) -> Result<Ran> {
     let program = corner.work().join("native");
     let mut command = clang(case, corner)?;
     if case.flags.iter().any(|flag| flag == "-fno-pic") {
         command.arg("-no-pie");
     }
-    command.arg(module).arg("-o").arg(&program).arg("-lm");
+    command.arg(module).args(extras.iter().map(|(_, file)| file)).arg("-o").arg(&program).arg("-lm");
     process::run(&mut command, b"")?.success("linking the native program")?;
     let ran = run_program(case, &mut corner.command(program))?;
     as_promised(case, &ran)?;

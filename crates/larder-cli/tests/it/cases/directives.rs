@@ -3,6 +3,7 @@
 //! The header ends with the first line that is no comment. A comment line whose first word is no directive's name is prose, unless it
 //! ends in a colon: then it is a spelling mistake, and an error.
 
+use super::extras::Extra;
 use crate::process::{Ending, Ran};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -29,6 +30,8 @@ pub(super) struct Directives {
     pub(super) signal: Option<i32>,
     /// `cpu: avx512f avx512bw`: what the processor must have, by the names of `/proc/cpuinfo`.
     pub(super) cpu: Vec<String>,
+    /// `extra-module: a.c`, `extra-object: b.c gcc -O2`, `extra-archive: c.c d.c`: what is linked in, in this order.
+    pub(super) extras: Vec<Extra>,
     /// `skip-lli: reason`.
     pub(super) skip_lli: Option<String>,
     /// `skip-dlopen: reason`.
@@ -106,6 +109,7 @@ impl Directives {
             "exit" => self.exit = Some(number()?),
             "signal" => self.signal = Some(number()?),
             "cpu" => self.cpu = words(value),
+            "extra-module" | "extra-object" | "extra-archive" => self.extras.push(Extra::parse(name, words(value))?),
             "skip-lli" => self.skip_lli = Some(value.to_owned()),
             "skip-dlopen" => self.skip_dlopen = Some(value.to_owned()),
             "larder-only" => self.larder_only = Some(value.to_owned()),

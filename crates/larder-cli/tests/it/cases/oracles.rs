@@ -16,7 +16,8 @@ pub(super) fn agree(case: &Case) -> Result<()> {
     if case.directives.skip_lli.is_none() {
         by_lli(case, built)?;
     }
-    if case.directives.skip_dlopen.is_none() {
+    // A shared library of the sources would not be linked from the same things.
+    if case.directives.skip_dlopen.is_none() && case.directives.extras.is_empty() {
         by_dlopen(case, built)?;
     }
     Ok(())
@@ -24,7 +25,7 @@ pub(super) fn agree(case: &Case) -> Result<()> {
 
 fn by_lli(case: &Case, built: &Built) -> Result<()> {
     let mut command = built.corner.command(tools::llvm("lli")?);
-    let ran = build::run_program(case, command.arg(&built.module))?;
+    let ran = build::run_program(case, command.args(built.extra_options()).arg(&built.module))?;
     // Before a signal ends it, lli prints its own stack.
     let stderr = if matches!(ran.ending, Ending::Signal(_)) { Stderr::Free } else { Stderr::Same };
     same("lli", &built.native, &ran, stderr)

@@ -29,7 +29,11 @@ pub(super) fn agree(case: &Case) -> Result<()> {
 
 fn in_store(case: &Case, built: &Built, corner: &Corner, way: &str, outcome: &str, threads: &str) -> Result<Report> {
     let mut command = corner.larder_run()?;
-    command.args(["--threads", threads]).args(&case.directives.larder_flags).arg(&built.module);
+    command
+        .args(["--threads", threads])
+        .args(&case.directives.larder_flags)
+        .args(built.extra_options())
+        .arg(&built.module);
     let input = case.directives.stdin.as_bytes();
     let (ran, report) = corner.reported(build::with_case(case, &mut command), input).with_context(|| way.to_owned())?;
     same(&format!("larder, {way},"), &built.native, &ran, Stderr::Same)?;
@@ -43,7 +47,7 @@ fn saved(case: &Case, built: &Built) -> Result<()> {
     let image = corner.work().join("saved.image");
     let (options, entry) = build_options(&case.directives.larder_flags);
     let mut command = corner.larder()?;
-    command.arg("build").args(options).arg(&built.module).arg("-o").arg(&image);
+    command.arg("build").args(options).args(built.extra_options()).arg(&built.module).arg("-o").arg(&image);
     process::run(&mut command, b"")?.success("larder build")?;
     let mut command = corner.larder()?;
     command.env("LARDER_WORKER", "/nonexistent").arg("run").args(entry).arg(&image);
@@ -64,7 +68,7 @@ fn build_options(flags: &[String]) -> (Vec<String>, Vec<String>) {
 fn refused(case: &Case, built: &Built) -> Result<()> {
     let corner = Corner::new()?;
     let mut command = corner.larder()?;
-    command.arg("run").args(&case.directives.larder_flags).arg(&built.module);
+    command.arg("run").args(&case.directives.larder_flags).args(built.extra_options()).arg(&built.module);
     let ran: Ran = build::run_program(case, &mut command)?;
     ensure!(ran.ending == Ending::Exit(125), "{}, not exit code 125\n{}{}", ran.ending, ran.out(), ran.err());
     ensure!(ran.stdout.is_empty(), "a refusal prints nothing on stdout: {}", ran.out());

@@ -1,0 +1,233 @@
+//! Modules to objects: each by a worker of its own, several workers at a time, as far as the threads go.
+//!
+//! With more than one module, the objects of each are kept as soon as they are there. So a program whose compilation ended early, by
+//! whatever cause, goes on where it ended, and a changed module is all that is compiled anew.
+//!
+//! Threads: each worker is served by the thread that started it, since it dies with that thread (see [`crate::worker`]). They report to the
+//! caller's thread, where the progress is shown.
+
+use crate::error::Error;
+use crate::kept::ModuleObjects;
+use crate::key::{CodeFields, ModuleId};
+use crate::larder::{Larder, Progress};
+use crate::options::CompileOptions;
+use crate::outcome::{MissReason, Outcome};
+use crate::worker::{Request, Step};
+use larder_format::cpu::CpuFeatures;
+use larder_store::{Key, Lease};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+/// LLVM IR, as bitcode or text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ir<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) digest: [u8; 32],
+}
+
+/// What became of one module.
+#[derive(Debug)]
+pub(crate) struct Generated {
+    pub(crate) outcome: Outcome,
+    pub(crate) objects: ModuleObjects,
+    /// The worker's phases; none if the objects were kept.
+    pub(crate) phases: Vec<(String, Duration)>,
+}
+
+/// Makes objects of modules.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Generator<'a> {
+    pub(crate) larder: &'a Larder,
+    pub(crate) code: CodeFields<'a>,
+    /// Whether objects are kept.
+    pub(crate) keep: bool,
+}
+
+/// What the threads tell the caller's.
+enum Told {
+    Step { index: usize, step: Step },
+    Waiting { holder: Option<u32>, waited: Duration },
+    Done { index: usize, result: Box<Result<Generated, Error>> },
+}
+
+impl Generator<'_> {
+    /// The objects of all modules, in their order.
+    pub(crate) fn generate(
+        &self,
+        modules: &[Ir<'_>],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Generated>, Error> {
+        let mut done: Vec<Option<Result<Generated, Error>>> = Vec::new();
+        let mut missing = Vec::new();
+        for (index, module) in modules.iter().enumerate() {
+            match self.look_up(&self.key(module)) {
+                Ok(objects) => done.push(Some(Ok(Generated { outcome: Outcome::Hit, objects, phases: Vec::new() }))),
+                Err(reason) => {
+                    done.push(None);
+                    missing.push((index, reason));
+                }
+            }
+        }
+        self.compile_all(modules, missing, &mut done, progress);
+        // Of several errors, the first in the order of the inputs: those behind it may not have been tried.
+        let mut generated = Vec::with_capacity(modules.len());
+        for result in done.into_iter().flatten() {
+            generated.push(result?);
+        }
+        Ok(generated)
+    }
+
+    fn key(&self, module: &Ir<'_>) -> Key {
+        self.code.objects_key(&ModuleId::Digest(module.digest))
+    }
+
+    fn look_up(&self, key: &Key) -> Result<ModuleObjects, MissReason> {
+        if !self.keep {
+            return Err(MissReason::Absent);
+        }
+        ModuleObjects::look_up(self.larder.store().map_err(Clone::clone)?, key)
+    }
+
+    /// Compiles what is missing. After an error, what is under way is ended and kept, and nothing else begun.
+    fn compile_all(
+        &self,
+        modules: &[Ir<'_>],
+        missing: Vec<(usize, MissReason)>,
+        done: &mut [Option<Result<Generated, Error>>],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) {
+        let threads = self.larder.settings.thread_count.unwrap_or_else(crate::worker::cores).max(1);
+        let workers = missing.len().min(threads as usize);
+        let threads_each = threads / u32::try_from(workers.max(1)).unwrap_or(u32::MAX);
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let mut overview = Overview::new(missing.iter().map(|(index, _)| *index));
+        std::thread::scope(|scope| {
+            let (sender, told) = channel();
+            for _ in 0..workers {
+                let sender = sender.clone();
+                let (next, failed, missing) = (&next, &failed, &missing);
+                scope.spawn(move || {
+                    while let Some((index, reason)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if failed.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let result = self.make(*index, &modules[*index], reason, threads_each, &sender);
+                        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                        // The caller's thread listens until all of these are gone.
+                        let _ = sender.send(Told::Done { index: *index, result: Box::new(result) });
+                    }
+                });
+            }
+            drop(sender);
+            for told in told {
+                match told {
+                    Told::Step { index, step } => progress(overview.step(index, &step)),
+                    Told::Waiting { holder, waited } => progress(Progress::Waiting { holder, waited }),
+                    Told::Done { index, result } => {
+                        overview.done(index);
+                        done[index] = Some(*result);
+                    }
+                }
+            }
+        });
+    }
+
+    /// One module: unless another process makes its objects meanwhile, this one does, and keeps them.
+    fn make(
+        &self,
+        index: usize,
+        module: &Ir<'_>,
+        reason: &MissReason,
+        threads: u32,
+        sender: &Sender<Told>,
+    ) -> Result<Generated, Error> {
+        let key = self.key(module);
+        let lease = self.lease(&key, sender);
+        if lease.is_some()
+            && let Ok(objects) = self.look_up(&key)
+        {
+            return Ok(Generated { outcome: Outcome::Hit, objects, phases: Vec::new() });
+        }
+        let (objects, phases) = self.compile(index, module, threads, sender)?;
+        if let Some(lease) = lease {
+            // Objects that can't be kept are compiled again, the next time; the image's own publishing says what is wrong.
+            let _ = objects.publish(lease);
+        }
+        Ok(Generated { outcome: Outcome::Miss(reason.clone()), objects, phases })
+    }
+
+    fn lease(&self, key: &Key, sender: &Sender<Told>) -> Option<Lease<'_>> {
+        let store = self.larder.store().ok().filter(|_| self.keep)?;
+        let lease = store.lease_while(key, |waiting| {
+            let _ = sender.send(Told::Waiting { holder: waiting.holder, waited: waiting.waited });
+            true
+        });
+        lease.ok().flatten()
+    }
+
+    fn compile(
+        &self,
+        index: usize,
+        module: &Ir<'_>,
+        threads: u32,
+        sender: &Sender<Told>,
+    ) -> Result<(ModuleObjects, Vec<(String, Duration)>), Error> {
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _ } = self.code.options;
+        let request = Request {
+            name: module.name.to_owned(),
+            level: level.letter().to_owned(),
+            passes: passes.clone(),
+            features: cpu.features(self.code.host).names().collect(),
+            thread_count: Some(threads),
+        };
+        let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
+        let compiled = worker
+            .compile(&request, module.bytes, &self.larder.settings.limits, &mut |step| {
+                let _ = sender.send(Told::Step { index, step });
+            })
+            .map_err(|source| Error::Compile { module: module.name.to_owned(), source })?;
+        // What the image needs: as the worker found it in the code. Code that this machine can't run is no image for it.
+        let features = CpuFeatures::from_names(compiled.required_features.iter().map(String::as_str))
+            .map_err(|unknown| Error::UnknownFeature { module: module.name.to_owned(), name: unknown.0 })?;
+        let objects = compiled.objects.into_iter().map(|(_, bytes)| bytes).collect();
+        let phases = compiled.phases.into_iter().map(|(name, time_us)| (name, Duration::from_micros(time_us)));
+        let objects = ModuleObjects { objects, features, producer: compiled.toolchain };
+        Ok((objects, phases.collect()))
+    }
+}
+
+/// How far all modules are that are to be compiled.
+struct Overview {
+    /// Index and fraction of each, in their order.
+    fractions: Vec<(usize, f32)>,
+}
+
+impl Overview {
+    fn new(modules: impl Iterator<Item = usize>) -> Overview {
+        Overview { fractions: modules.map(|index| (index, 0.0)).collect() }
+    }
+
+    fn set(&mut self, index: usize, fraction: f32) {
+        if let Ok(at) = self.fractions.binary_search_by_key(&index, |&(index, _)| index) {
+            self.fractions[at].1 = fraction;
+        }
+    }
+
+    fn done(&mut self, index: usize) {
+        self.set(index, 1.0);
+    }
+
+    fn step<'a>(&mut self, index: usize, step: &Step) -> Progress<'a> {
+        self.set(index, step.fraction);
+        let sum: f32 = self.fractions.iter().map(|(_, fraction)| fraction).sum();
+        let unfinished = self.fractions.iter().position(|&(_, fraction)| fraction < 1.0);
+        Progress::Compiling {
+            phase: step.phase,
+            fraction: sum / self.fractions.len() as f32,
+            module: unfinished.unwrap_or_default() + 1,
+            module_count: self.fractions.len(),
+        }
+    }
+}
