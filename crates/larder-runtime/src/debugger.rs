@@ -14,7 +14,8 @@ use larder_format::image::{ET_DYN, FILE_CRC, Image, Section};
 use std::arch::global_asm;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::ptr;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 global_asm!(
@@ -45,16 +46,17 @@ const UNREGISTERED: u32 = 2;
 #[repr(C)]
 struct Descriptor {
     version: u32,
-    action: u32,
-    relevant: *mut Entry,
-    first: *mut Entry,
+    action: AtomicU32,
+    relevant: AtomicPtr<Entry>,
+    first: AtomicPtr<Entry>,
 }
 
 /// `struct jit_code_entry`.
 #[repr(C)]
+#[derive(Debug)]
 struct Entry {
-    next: *mut Entry,
-    previous: *mut Entry,
+    next: AtomicPtr<Entry>,
+    previous: AtomicPtr<Entry>,
     file: *const u8,
     file_len: u64,
 }
@@ -63,8 +65,13 @@ const _: () =
     assert!(size_of::<Descriptor>() == 24 && size_of::<Entry>() == 32, "the sizes that debuggers take them to have");
 
 unsafe extern "C" {
-    static mut __jit_debug_descriptor: Descriptor;
+    static __jit_debug_descriptor: Descriptor;
     fn __jit_debug_register_code();
+}
+
+fn descriptor() -> &'static Descriptor {
+    // SAFETY: the assembly above defines it, or another JIT with the same layout; all its words are numbers and pointers.
+    unsafe { &__jit_debug_descriptor }
 }
 
 static LIST: Mutex<()> = Mutex::new(());
@@ -76,11 +83,11 @@ fn list() -> MutexGuard<'static, ()> {
 /// Keeps an image described until dropped.
 #[derive(Debug)]
 pub(crate) struct Described {
-    entry: *mut Entry,
+    entry: NonNull<Entry>,
     _file: Vec<u8>,
 }
 
-// SAFETY: the entry is reached through the list's lock only; the file is not changed.
+// SAFETY: the entry is changed through the list's lock only; the file is not changed.
 unsafe impl Send for Described {}
 // SAFETY: the same.
 unsafe impl Sync for Described {}
@@ -88,73 +95,71 @@ unsafe impl Sync for Described {}
 impl Described {
     /// Describes the image that is mapped at `base` from that file. `None` if the file has no place that a debugger could open.
     pub(crate) fn new(image: &Image<'_>, base: usize, path: &Path) -> Option<Described> {
-        let file = description(image, base as u64, &place(path)?);
-        let (start, len) = (file.as_ptr(), file.len() as u64);
-        let entry = Entry { next: ptr::null_mut(), previous: ptr::null_mut(), file: start, file_len: len };
-        let entry = Box::into_raw(Box::new(entry));
+        Some(Described::enter(description(image, base as u64, &place(path)?)))
+    }
+
+    fn enter(file: Vec<u8>) -> Described {
+        let none = || AtomicPtr::new(ptr::null_mut());
+        let entry = Entry { next: none(), previous: none(), file: file.as_ptr(), file_len: file.len() as u64 };
+        let entry = NonNull::from(Box::leak(Box::new(entry)));
         let _lock = list();
-        // SAFETY: the list is locked, and the entry is in no list yet.
-        unsafe { insert(entry) };
-        Some(Described { entry, _file: file })
+        insert(entry);
+        Described { entry, _file: file }
     }
 }
 
 impl Drop for Described {
     fn drop(&mut self) {
         let lock = list();
-        // SAFETY: the list is locked, and the entry is in it.
-        unsafe { remove(self.entry) };
+        remove(self.entry);
         drop(lock);
-        // SAFETY: it is the box that `new` made, and no list has it any more.
-        drop(unsafe { Box::from_raw(self.entry) });
+        // SAFETY: it is the box that `enter` leaked, and no list has it any more.
+        drop(unsafe { Box::from_raw(self.entry.as_ptr()) });
     }
 }
 
-/// # Safety
-/// The list is locked; the entry is valid and in no list.
-unsafe fn insert(entry: *mut Entry) {
-    let descriptor = &raw mut __jit_debug_descriptor;
-    // SAFETY: the descriptor and the entries in its list are valid, and the lock is held.
-    unsafe {
-        let first = (*descriptor).first;
-        (*entry).next = first;
-        if !first.is_null() {
-            (*first).previous = entry;
-        }
-        (*descriptor).first = entry;
-        announce(descriptor, REGISTERED, entry);
-    }
+/// What a link of the list leads to. The list is locked.
+fn follow(link: &AtomicPtr<Entry>) -> Option<&Entry> {
+    // SAFETY: who locks the list finds nothing in it but entries that exist.
+    unsafe { link.load(Ordering::Relaxed).as_ref() }
 }
 
-/// # Safety
-/// The list is locked; the entry is in it.
-unsafe fn remove(entry: *mut Entry) {
-    let descriptor = &raw mut __jit_debug_descriptor;
-    // SAFETY: the descriptor and the entries in its list are valid, and the lock is held.
-    unsafe {
-        let (next, previous) = ((*entry).next, (*entry).previous);
-        if !next.is_null() {
-            (*next).previous = previous;
-        }
-        match previous.is_null() {
-            true => (*descriptor).first = next,
-            false => (*previous).next = next,
-        }
-        announce(descriptor, UNREGISTERED, entry);
+/// The list is locked, the entry in no list.
+fn insert(entry: NonNull<Entry>) {
+    let Descriptor { first, .. } = descriptor();
+    // SAFETY: entries live until `Described` is dropped.
+    let new = unsafe { entry.as_ref() };
+    if let Some(second) = follow(first) {
+        second.previous.store(entry.as_ptr(), Ordering::Relaxed);
     }
+    new.next.store(first.load(Ordering::Relaxed), Ordering::Relaxed);
+    first.store(entry.as_ptr(), Ordering::Relaxed);
+    announce(REGISTERED, entry);
 }
 
-/// # Safety
-/// The list is locked, and all it refers to is valid.
-unsafe fn announce(descriptor: *mut Descriptor, action: u32, entry: *mut Entry) {
-    // SAFETY: the caller's promise; the function is empty: a debugger's breakpoint is there.
-    unsafe {
-        (*descriptor).relevant = entry;
-        (*descriptor).action = action;
-        __jit_debug_register_code();
-        (*descriptor).action = NOTHING;
-        (*descriptor).relevant = ptr::null_mut();
+/// The list is locked, the entry in it.
+fn remove(entry: NonNull<Entry>) {
+    // SAFETY: entries live until `Described` is dropped.
+    let old = unsafe { entry.as_ref() };
+    let (next, previous) = (old.next.load(Ordering::Relaxed), old.previous.load(Ordering::Relaxed));
+    if let Some(next) = follow(&old.next) {
+        next.previous.store(previous, Ordering::Relaxed);
     }
+    follow(&old.previous).map_or(&descriptor().first, |previous| &previous.next).store(next, Ordering::Relaxed);
+    announce(UNREGISTERED, entry);
+}
+
+fn announce(action: u32, entry: NonNull<Entry>) {
+    let descriptor = descriptor();
+    descriptor.relevant.store(entry.as_ptr(), Ordering::Relaxed);
+    descriptor.action.store(action, Ordering::Relaxed);
+    // A debugger's breakpoint is there, and it sees what is stored.
+    compiler_fence(Ordering::SeqCst);
+    // SAFETY: the function does nothing.
+    unsafe { __jit_debug_register_code() };
+    compiler_fence(Ordering::SeqCst);
+    descriptor.action.store(NOTHING, Ordering::Relaxed);
+    descriptor.relevant.store(ptr::null_mut(), Ordering::Relaxed);
 }
 
 /// Where the debugger finds the file, whatever its own directory. What memory holds goes by a name that is no path.
@@ -237,45 +242,25 @@ fn section_header(name: u32, kind: u32, flags: u32, address: u64, offset: usize,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::iter::successors;
 
     /// The entries' addresses, from both ends of the list.
-    fn walk() -> (Vec<usize>, Vec<usize>) {
+    fn walk() -> (Vec<*const Entry>, Vec<*const Entry>) {
         let _lock = list();
-        let (mut forward, mut backward) = (Vec::new(), Vec::new());
-        // SAFETY: the list is locked, and what is in it is valid.
-        unsafe {
-            let mut entry = (*&raw const __jit_debug_descriptor).first;
-            let mut last = entry;
-            while !entry.is_null() {
-                forward.push(entry as usize);
-                last = entry;
-                entry = (*entry).next;
-            }
-            while !last.is_null() {
-                backward.push(last as usize);
-                last = (*last).previous;
-            }
-        }
-        (forward, backward)
-    }
-
-    fn described() -> Described {
-        let entry = Entry { next: ptr::null_mut(), previous: ptr::null_mut(), file: ptr::null(), file_len: 0 };
-        let entry = Box::into_raw(Box::new(entry));
-        let _lock = list();
-        // SAFETY: the list is locked, the entry new.
-        unsafe { insert(entry) };
-        Described { entry, _file: Vec::new() }
+        let forward = successors(follow(&descriptor().first), |entry| follow(&entry.next));
+        let forward: Vec<_> = forward.map(ptr::from_ref).collect();
+        let last = successors(follow(&descriptor().first), |entry| follow(&entry.next)).last();
+        (forward, successors(last, |entry| follow(&entry.previous)).map(ptr::from_ref).collect())
     }
 
     #[test]
     fn the_list_has_what_is_described_and_nothing_else() {
-        let mut all: Vec<Described> = (0..5).map(|_| described()).collect();
+        let mut all: Vec<Described> = (0..5).map(|_| Described::enter(Vec::new())).collect();
         for removed in [2, 0, 2, 0, 0] {
             let (forward, mut backward) = walk();
             backward.reverse();
             assert_eq!(forward, backward, "both directions agree");
-            let expected: Vec<usize> = all.iter().rev().map(|described| described.entry as usize).collect();
+            let expected: Vec<_> = all.iter().rev().map(|described| described.entry.as_ptr().cast_const()).collect();
             assert_eq!(forward, expected, "the newest is the first");
             drop(all.remove(removed));
         }
@@ -284,7 +269,6 @@ mod tests {
 
     #[test]
     fn the_descriptor_is_of_the_version_that_debuggers_read() {
-        // SAFETY: the word is never written.
-        assert_eq!(unsafe { (*&raw const __jit_debug_descriptor).version }, 1);
+        assert_eq!(descriptor().version, 1);
     }
 }
