@@ -25,6 +25,9 @@ const LUA_FLAGS: [&str; 2] = ["-DLUA_USE_POSIX", "-DLUA_USE_DLOPEN"];
 const SQLITE_FLAGS: [&str; 4] =
     ["-DSQLITE_ENABLE_FTS5", "-DSQLITE_ENABLE_RTREE", "-DSQLITE_ENABLE_MATH_FUNCTIONS", "-DSQLITE_ENABLE_DBSTAT_VTAB"];
 
+/// Compression by several threads; C alone, so that everything is in the module.
+const ZSTD_FLAGS: [&str; 2] = ["-DZSTD_MULTITHREAD", "-DZSTD_DISABLE_ASM"];
+
 /// The programs, and the directory where they are kept once built.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -62,6 +65,17 @@ impl Programs {
     pub fn sqlite(&self) -> Result<PathBuf> {
         let sources = Sources::find()?.sqlite;
         self.module("sqlite", &sources, &[sources.join("sqlite3.c"), own("sqlite_main.c")], &SQLITE_FLAGS)
+    }
+
+    /// zstd as one module, with its threads and without its assembly: `FILES…`, each compressed and decompressed in many ways.
+    pub fn zstd(&self) -> Result<PathBuf> {
+        let sources = Sources::find()?.zstd;
+        let mut files = Vec::new();
+        for part in ["common", "compress", "decompress", "dictBuilder"] {
+            files.extend(files_with("c", &sources.join(part))?);
+        }
+        files.push(own("zstd_main.c"));
+        self.module("zstd", &sources, &files, &ZSTD_FLAGS)
     }
 
     /// The smallest program there is, as text: `main` gives 0.

@@ -1,8 +1,8 @@
 //! Real programs as LLVM bitcode: what the demo, the tests and the bench run.
 //!
 //! Toy modules don't find what real ones do: computed gotos, tables of a thousand pointers, `setjmp`, weak symbols, a
-//! function of three thousand basic blocks. So the work here is Lua 5.4 and SQLite, from the C sources that the crates
-//! `lua-src` and `libsqlite3-sys` carry, and modules of any size that a generator writes; and, for those who have an hour, DuckDB.
+//! function of three thousand basic blocks. So the work here is Lua 5.4, SQLite and zstd, from the C sources that the crates
+//! `lua-src`, `libsqlite3-sys` and `zstd-sys` carry, and modules of any size that a generator writes; and, for those who have an hour, DuckDB.
 //!
 //! Every program is given as optimisable but unoptimised bitcode (what a front end hands to a JIT), and the same
 //! bitcode as object, shared library and executable, made by LLVM's own programs, for comparison. What was built once

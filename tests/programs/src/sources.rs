@@ -1,4 +1,4 @@
-//! Where cargo keeps the C sources of Lua and SQLite.
+//! Where cargo keeps the C sources of Lua, SQLite and zstd.
 //!
 //! `cargo metadata` is asked, rather than the registry's layout guessed: it downloads what is missing and also knows
 //! about vendored directories and mirrors.
@@ -19,6 +19,7 @@ pub(crate) fn workspace() -> &'static Path {
 pub(crate) struct Sources {
     pub(crate) lua: PathBuf,
     pub(crate) sqlite: PathBuf,
+    pub(crate) zstd: PathBuf,
 }
 
 impl Sources {
@@ -27,6 +28,7 @@ impl Sources {
         Ok(Sources {
             lua: package_directory(&metadata, "lua-src")?.join("lua-5.4.9"),
             sqlite: package_directory(&metadata, "libsqlite3-sys")?.join("sqlite3"),
+            zstd: package_directory(&metadata, "zstd-sys")?.join("zstd/lib"),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Lua and SQLite, with scripts of their own, in all the ways; and a Rust program with all of its standard library.
+//! Lua and SQLite, with scripts of their own, and zstd, with those scripts, in all the ways; and a Rust program with all of its standard library.
 
 use crate::cases::{self, Stderr};
 use crate::larder::{Corner, Report};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The tests: `programs::lua::script` and `programs::sqlite::script`.
+/// The tests: `programs::lua::script`, `programs::sqlite::script` and so on.
 pub(crate) fn trials() -> Vec<Trial> {
     let lua = Arc::new(Kept::new(Programs::lua));
     let sqlite = Arc::new(Kept::new(Programs::sqlite));
@@ -34,8 +34,22 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(trial(format!("programs::{name}::lli"), move || kept.lli_agrees(&args)));
         trials.push(trial(format!("programs::{name}::image"), move || again.image_is_good()));
     }
+    let zstd = Arc::new(Kept::new(Programs::zstd));
+    let again = Arc::clone(&zstd);
+    trials.push(trial("programs::zstd::corpus", move || zstd.agrees(&corpus())));
+    trials.push(trial("programs::zstd::image", move || again.image_is_good()));
     trials.push(trial("programs::rust", rust_agrees));
     trials
+}
+
+/// Text for a compressor: the scripts of the other programs.
+fn corpus() -> Vec<OsString> {
+    LUA_SCRIPTS
+        .iter()
+        .map(|name| lua_script(name))
+        .chain(SQL_SCRIPTS.iter().map(|name| sql_script(name)))
+        .map(Into::into)
+        .collect()
 }
 
 /// A program, compiled by whichever test comes first, and the store that it is kept in.
