@@ -1,7 +1,9 @@
-//! `cargo xtask soak`: random programs, natively against cold and warm, until time is over.
+//! `cargo xtask soak`: random programs, natively against cold and warm, until time is over; with `--only duckdb`, DuckDB instead.
 //!
 //! Every program has a number, and `--seed NUMBER` begins with it again. What disagrees is kept under `target/soak`, said at
 //! once, and makes the chore fail at its end; the chore goes on meanwhile, since a second finding often explains the first.
+
+mod duckdb;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +24,9 @@ use crate::setup::{Scope, ensure as ensure_installed};
 /// What `soak` was asked.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// What to run; DuckDB takes an hour for its first build, and has no end before its scripts.
+    #[arg(long, value_name = "WHAT", default_value = "random")]
+    only: What,
     /// How long to go on.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
@@ -37,6 +42,14 @@ pub(crate) struct Arguments {
     /// Programs at the same time [default: one for each core].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+}
+
+/// What is run.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    Random,
+    #[value(name = "duckdb")]
+    DuckDb,
 }
 
 /// What came out so far.
@@ -62,6 +75,13 @@ struct Soak {
 /// The chore.
 pub(crate) fn soak(arguments: &Arguments) -> Result<()> {
     ensure_installed(Scope::Test)?;
+    match arguments.only {
+        What::Random => soak_random(arguments),
+        What::DuckDb => duckdb::soak(),
+    }
+}
+
+fn soak_random(arguments: &Arguments) -> Result<()> {
     run(&mut cargo(["build", "--bins", "-p", "larder-cli", "-p", "larder-llvm"]))?;
     let seed = arguments.seed.unwrap_or_else(of_clock);
     say::step(format_args!("Random programs from number {seed} on, for {} seconds", arguments.seconds));

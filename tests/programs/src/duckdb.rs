@@ -4,10 +4,10 @@
 //! of this one: a package of its own, written into the target directory, makes cargo fetch it when it is asked for. The list of files,
 //! the directories of headers and the definitions are those of the crate's own build script.
 //!
-//! The first build compiles for about twenty minutes on one core. Each file's bitcode is kept, so a build that was
-//! interrupted goes on where it was.
+//! Templates in headers are most of the work, so the headers that most files include are compiled once and beforehand, which makes the
+//! rest four times as fast: ten minutes on one core. Each file's bitcode is kept, so a build that was interrupted goes on where it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,9 +25,10 @@ use crate::tools::run;
 const VERSION: &str = "1.20000.1";
 /// Extensions that are part of the program.
 const EXTENSIONS: [&str; 3] = ["core_functions", "json", "parquet"];
+/// Headers that so many files include are compiled beforehand.
+const INCLUDED_MIN: usize = 15;
 /// As for the other programs, and what DuckDB's build asks for.
-const CLANG_FLAGS: [&str; 9] =
-    ["-c", "-emit-llvm", "-O2", "-Xclang", "-disable-llvm-passes", "-fPIC", "-w", "-std=c++17", "-DNDEBUG"];
+const CLANG_FLAGS: [&str; 7] = ["-O2", "-Xclang", "-disable-llvm-passes", "-fPIC", "-w", "-std=c++17", "-DNDEBUG"];
 
 impl Programs {
     /// DuckDB as one module: `DATABASE [SQL | -f FILE]…`.
@@ -52,7 +53,9 @@ impl Programs {
         let mut flags: Vec<_> = CLANG_FLAGS.map(str::to_owned).into();
         flags.extend(EXTENSIONS.map(|name| format!("-DDUCKDB_EXTENSION_{}_LINKED=1", name.to_uppercase())));
         flags.extend(sources.include_directories.iter().map(|directory| format!("-I{directory}")));
-        let build = Build { programs: self, kept: &kept, sources: &sources, flags: &flags };
+        let mut build =
+            Build { programs: self, kept: &kept, sources: &sources, flags: &flags, headers: PathBuf::new() };
+        build.headers = build.compile_headers()?;
         parallel::for_each(&units, |unit| build.compile(unit).map(drop))?;
         units.iter().map(|unit| build.compile(unit)).collect()
     }
@@ -81,6 +84,27 @@ impl Sources {
         Ok(sources)
     }
 
+    /// DuckDB's headers that many files include, the most frequent first.
+    fn frequent_headers(&self) -> Result<Vec<String>> {
+        let mut text = String::new();
+        for directory in ["duckdb/src", "duckdb/extension"] {
+            read_all(&self.root.join(directory), &mut text)?;
+        }
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for line in text.lines() {
+            let header = line.strip_prefix("#include \"").and_then(|rest| rest.split('"').next());
+            let is_general = |header: &&str| {
+                header.starts_with("duckdb/") && !header.contains("extension") && !header.contains("capi")
+            };
+            if let Some(header) = header.filter(is_general) {
+                *counts.entry(header).or_default() += 1;
+            }
+        }
+        let mut frequent: Vec<_> = counts.into_iter().filter(|&(_, count)| count >= INCLUDED_MIN).collect();
+        frequent.sort_by_key(|&(header, count)| (usize::MAX - count, header));
+        Ok(frequent.into_iter().map(|(header, _)| header.to_owned()).collect())
+    }
+
     fn add(&mut self, part: &Value) -> Result<()> {
         let texts = |name| {
             let list = part[name].as_array().with_context(|| format!("DuckDB's manifest has no {name}"))?;
@@ -90,6 +114,19 @@ impl Sources {
         self.include_directories.extend(texts("include_dirs")?.map(|directory| format!("duckdb/{directory}")));
         Ok(())
     }
+}
+
+/// All C++ files in a directory and below.
+fn read_all(directory: &Path, text: &mut String) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_all(&path, text)?;
+        } else if path.extension().is_some_and(|extension| extension == "cpp") {
+            text.push_str(&fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
 }
 
 /// The directory of `libduckdb-sys`, as cargo has fetched it for a package that is made for this.
@@ -111,29 +148,57 @@ struct Build<'a> {
     kept: &'a Path,
     sources: &'a Sources,
     flags: &'a [String],
+    /// The headers that were compiled beforehand.
+    headers: PathBuf,
 }
 
 impl Build<'_> {
+    fn recipe(&self, name: &str) -> Recipe {
+        let mut recipe = Recipe::new("duckdb");
+        recipe.word(VERSION).word(self.programs.tools.version()).word(name);
+        for flag in self.flags {
+            recipe.word(flag);
+        }
+        recipe
+    }
+
+    fn clang(&self) -> Command {
+        let mut clang = self.programs.tools.command("clang++");
+        clang.current_dir(&self.sources.root).args(self.flags);
+        clang
+    }
+
+    /// A precompiled header of the headers that many files include, with its templates instantiated.
+    fn compile_headers(&self) -> Result<PathBuf> {
+        artefact(self.kept, ("headers", "pch"), &self.recipe("headers"), |out| {
+            let list = out.with_extension("hpp");
+            let includes =
+                self.sources.frequent_headers()?.into_iter().map(|header| format!("#include \"{header}\"\n"));
+            fs::write(&list, includes.collect::<String>())?;
+            let mut clang = self.clang();
+            clang.args(["-x", "c++-header", "-Xclang", "-emit-pch", "-Xclang", "-fpch-instantiate-templates", "-o"]);
+            run(clang.arg(out).arg(&list))
+        })
+    }
+
     /// The bitcode of a file: one of DuckDB's by its path in the archive, or one of ours by its whole path.
     fn compile(&self, source: &Path) -> Result<PathBuf> {
         let within = source.strip_prefix(own("")).unwrap_or(source).with_extension("");
         let name = within.to_string_lossy().replace('/', "_");
-        let mut recipe = Recipe::new("duckdb");
-        recipe.word(VERSION).word(self.programs.tools.version()).word(&name);
-        for flag in self.flags {
-            recipe.word(flag);
-        }
+        let mut recipe = self.recipe(&name);
         if source.is_absolute() {
             recipe.file(source)?;
         }
         artefact(self.kept, (&name, "bc"), &recipe, |out| {
-            let mut clang = self.programs.tools.command("clang++");
-            clang.current_dir(&self.sources.root).args(self.flags).arg("-o").arg(out);
+            let mut clang = self.clang();
+            clang.args(["-c", "-emit-llvm", "-o"]).arg(out);
             if source.is_absolute() {
                 // By standard input, so that no path of this machine gets into the bitcode.
                 clang.args(["-x", "c++", "-"]).stdin(File::open(source)?);
-            } else {
+            } else if source.starts_with("duckdb/third_party") {
                 clang.arg(source);
+            } else {
+                clang.arg("-include-pch").arg(&self.headers).arg(source);
             }
             run(&mut clang)
         })
