@@ -57,6 +57,11 @@ impl ExtraInputs {
         self.0.iter().fold(main.into(), |program, file| program.and(Input::file(file)))
     }
 
+    /// The same with archives behind, which other options have named.
+    pub(crate) fn with(&self, archives: &[PathBuf]) -> ExtraInputs {
+        ExtraInputs(self.0.iter().chain(archives).cloned().collect())
+    }
+
     /// What is wrong with an error of the library for who gave these: of the main file, that it is an image has another meaning.
     pub(crate) fn explain(&self, main: &Path, error: Error) -> anyhow::Error {
         match &error {

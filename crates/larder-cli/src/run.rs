@@ -16,12 +16,6 @@ use std::path::Path;
 /// Finds or compiles the program's code and runs it. Its exit code is returned after its exit handlers are registered.
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     let found = libraries::find(&args.program)?;
-    if let Some(archive) = found.archives.first() {
-        bail!(
-            "{}: only the archive is there, and programs can't take those yet: link the module with it first",
-            archive.display()
-        );
-    }
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
     let prepared = prepare(&larder, args, &found)?;
     // The program finds no more open files than a native one.
@@ -42,7 +36,7 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     if args.time {
         report::time(ready.phases());
     }
-    start(ready, args)
+    start(ready, args, &libraries)
 }
 
 /// Loads the program's libraries. They stay to the end of the process.
@@ -70,7 +64,7 @@ fn prepare(larder: &Larder, args: &RunArgs, found: &Found) -> anyhow::Result<Pre
     let mut display = Display::new();
     let mut progress = |step: larder::Progress<'_>| display.show(&step);
     let file = args.argv.first().map_or(Path::new(""), Path::new);
-    let extra = &args.inputs;
+    let extra = &args.inputs.with(&found.archives);
     if file == Path::new("-") {
         let bytes = read_stdin()?;
         let prepared = larder.prepare(extra.program(Module::bytes(STDIN, &bytes[..])), &options, &mut progress);
@@ -109,8 +103,10 @@ fn image(
 /// Runs initialisers and program. What is returned becomes the process's exit code; exit handlers run after that, as they do
 /// when a native program's `main` returns.
 #[expect(unsafe_code, reason = "running the program is what the user asked for")]
-fn start(ready: larder::Ready, args: &RunArgs) -> anyhow::Result<c_int> {
-    let arguments = Arguments::new(argv(args)?);
+fn start(ready: larder::Ready, args: &RunArgs, libraries: &Libraries) -> anyhow::Result<c_int> {
+    let argv = argv(args)?;
+    ready.offer_exports(argv.first().map_or(c"", CString::as_c_str), libraries);
+    let arguments = Arguments::new(argv);
     if args.program.disable_core_files {
         program::disable_core_files();
     }

@@ -52,6 +52,10 @@ pub const STATIC_TLS_LEN: u64 = 0x1000;
 /// Alignment that a static block can have: the thread pointer is a multiple of it.
 pub const STATIC_TLS_ALIGN: u64 = 0x400;
 
+/// Imports of programs that look for names while they run, perhaps for their own: such an image offers all that it can, whatever it was
+/// asked to offer.
+pub const LOOKING_UP: [&str; 6] = ["dlopen", "dlmopen", "dlsym", "dlvsym", "dladdr", "dladdr1"];
+
 record! {
     /// A run of bytes: in the image where nothing else is said.
     pub struct Span {

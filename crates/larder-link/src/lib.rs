@@ -81,7 +81,8 @@ pub enum MentionKind {
 pub enum Exports<'a> {
     /// Every global definition of default or protected visibility.
     All,
-    /// Global definitions of these names, whatever their visibility. A name that is not defined is an error.
+    /// Global definitions of these names, whatever their visibility. A name that is not defined is an error. If an object refers to one of
+    /// [`LOOKING_UP`](larder_format::image::LOOKING_UP), all others are offered too.
     Only(&'a [&'a [u8]]),
 }
 

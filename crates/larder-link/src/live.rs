@@ -9,6 +9,7 @@ use crate::resolve::Symbols;
 use crate::unwind::Unwind;
 use crate::x86_64::Reach;
 use crate::{Exports, init};
+use larder_format::image::LOOKING_UP;
 use std::collections::HashMap;
 
 /// The set of live sections, and the exports it began with.
@@ -83,11 +84,23 @@ fn choose_exports(
         Exports::Only(names) => {
             let mut chosen =
                 names.iter().map(|name| choose_export(inputs, symbols, name)).collect::<Result<Vec<_>, _>>()?;
+            if looks_up_names(inputs, symbols) {
+                chosen.extend(symbols.globals().filter(|&id| is_offered(inputs, id)));
+            }
             chosen.sort_unstable();
             chosen.dedup();
             Ok(chosen)
         }
     }
+}
+
+/// Whether an object asks the dynamic linker for names, which may be any of the image's own.
+fn looks_up_names(inputs: &Inputs<'_>, symbols: &Symbols<'_>) -> bool {
+    let is_asked = |name: &&str| {
+        let asked = symbols.find(name.as_bytes());
+        asked.is_some_and(|id| matches!(inputs.symbol(id).place, Place::Undefined))
+    };
+    LOOKING_UP.iter().any(|name| is_asked(&name))
 }
 
 fn is_offered(inputs: &Inputs<'_>, id: SymbolId) -> bool {

@@ -16,6 +16,7 @@
 
 pub mod cpu;
 mod debugger;
+mod dynamic;
 mod error;
 mod exit;
 mod file;

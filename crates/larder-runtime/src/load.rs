@@ -7,19 +7,20 @@
 
 use crate::cpu;
 use crate::debugger::Described;
+use crate::dynamic;
 use crate::error::LoadError;
 use crate::exit;
 use crate::file::ImageFile;
 use crate::os::{self, Region};
 use crate::relocate::{self, Words};
-use crate::resolve::{self, Address, Resolve};
+use crate::resolve::{self, Address, Libraries, Resolve};
 use crate::symbol::{FnPointer, Function};
 use crate::tls;
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, WORD, export_flags, verify_digest};
 use larder_format::record::Record;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -259,7 +260,14 @@ impl Bound {
         let base = parts.region.base();
         let owner = exit::owner(base, &header);
         let described = Described::new(&parts.image, base, &parts.path);
-        let shared = Arc::new(Shared { known: OnceLock::new(), _described: described, tls, owner, parts });
+        let shared = Arc::new(Shared {
+            offer: OnceLock::new(),
+            known: OnceLock::new(),
+            _described: described,
+            tls,
+            owner,
+            parts,
+        });
         let weak = Arc::downgrade(&shared);
         // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
         let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
@@ -272,6 +280,7 @@ impl Bound {
 /// The order of the fields is the order of the undoing.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    offer: OnceLock<dynamic::Offer>,
     known: OnceLock<unwind::Known>,
     _described: Option<Described>,
     tls: Option<tls::Module>,
@@ -288,6 +297,33 @@ impl Shared {
         // SAFETY: the caller's promise; `ManuallyDrop` leaves that `Weak` its count.
         let weak = ManuallyDrop::new(unsafe { Weak::from_raw(address as *const Shared) });
         weak.upgrade()
+    }
+
+    /// The image's index.
+    pub(crate) fn image(&self) -> &Image<'_> {
+        &self.parts.image
+    }
+
+    /// Address of an export.
+    pub(crate) fn symbol(&self, name: &[u8]) -> Option<Address> {
+        let export = self.image().exports().find(name)?;
+        if export.flags & export_flags::TLS != 0 {
+            let module = self.tls.as_ref().filter(|_| export.offset < self.image().header().tls_mem_len)?;
+            return Some(module.address(export.offset).cast_const().cast());
+        }
+        (export.offset < self.image().header().mem_len).then(|| self.address(export.offset))
+    }
+
+    /// The image's ELF program headers and where it is mapped, as `dl_iterate_phdr` tells them.
+    pub(crate) fn describe_segments(&self, info: &mut libc::dl_phdr_info) {
+        // SAFETY: R is mapped as long as `self` and never written.
+        let r = unsafe { self.parts.region.bytes(0..self.image().header().r_len()) };
+        let headers = Segments::of_elf(r);
+        info.dlpi_addr = self.parts.region.base() as libc::Elf64_Addr;
+        info.dlpi_phdr = self.address(headers.offset).cast();
+        info.dlpi_phnum = headers.count;
+        info.dlpi_tls_modid = 0;
+        info.dlpi_tls_data = std::ptr::null_mut();
     }
 
     fn address(&self, offset: u64) -> *const () {
@@ -317,6 +353,25 @@ impl Shared {
     }
 }
 
+/// Where an ELF file's program headers stand (gABI, "ELF Header": `e_phoff`, `e_phnum`).
+struct Segments {
+    offset: u64,
+    count: u16,
+}
+
+impl Segments {
+    const SIZE: usize = 56;
+
+    /// None, if they lie outside of the bytes.
+    fn of_elf(bytes: &[u8]) -> Segments {
+        let offset = bytes[32..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        let count = bytes[56..].first_chunk().map_or(0, |half| u16::from_le_bytes(*half));
+        let end = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(usize::from(count) * Self::SIZE));
+        let inside = end.is_some_and(|end| end <= bytes.len());
+        if inside { Segments { offset, count } } else { Segments { offset: 0, count: 0 } }
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         // SAFETY: only code of the image, and `initialise`, put handlers there; its contract allows them to run when the image is dropped.
@@ -340,6 +395,15 @@ impl Sealed {
         let inside = range.start >= code.start && range.start <= range.end && range.end <= code.end;
         // SAFETY: code is mapped as long as `self` and never written.
         inside.then(|| unsafe { self.0.parts.region.bytes(range) })
+    }
+
+    /// Lets the dynamic linker's answers include the image's exports, as a native program's: what the image asks by `dlsym` and its kin, and
+    /// what libraries refer to. `name` is what the program is called; `libraries` are those it was started with.
+    pub fn offer_exports(&self, name: &CStr, libraries: &Libraries) {
+        self.0.offer.get_or_init(|| dynamic::Offer::new(self.0.parts.region.base(), name));
+        if !libraries.is_empty() {
+            dynamic::prepare_for_libraries();
+        }
     }
 
     /// Has resolvers choose the indirect functions, then runs the initialisers in order. The finalisers are going to run when the image
@@ -407,12 +471,7 @@ impl Loaded {
 
     /// Address of an export (of the calling thread's variable, for a thread-local one); `None` if there is no export of that name.
     pub fn symbol(&self, name: impl AsRef<[u8]>) -> Option<Address> {
-        let export = self.image().exports().find(name.as_ref())?;
-        if export.flags & export_flags::TLS != 0 {
-            let module = self.0.tls.as_ref().filter(|_| export.offset < self.image().header().tls_mem_len)?;
-            return Some(module.address(export.offset).cast_const().cast());
-        }
-        (export.offset < self.image().header().mem_len).then(|| self.0.address(export.offset))
+        self.0.symbol(name.as_ref())
     }
 
     /// The exported function of that name; `None` if there is none, or if the export is not code.

@@ -32,6 +32,15 @@ pub(crate) fn library_at(address: *mut c_void) -> Option<usize> {
     find_object::library_at(address).map(|map| map as usize)
 }
 
+/// The file that a link map of ours names.
+///
+/// # Safety
+/// The address is that of the link map of an image that is loaded as long as the name is used.
+pub(crate) unsafe fn name_of(link_map: usize) -> *const c_char {
+    // SAFETY: the caller's promise.
+    unsafe { (*(link_map as *const LinkMap)).name }
+}
+
 /// What a link map tells to those who read it (`<link.h>`; the members that are public).
 #[repr(C)]
 #[derive(Debug)]

@@ -110,7 +110,8 @@ impl Cpu {
 pub enum Exports {
     /// Every definition that is visible outside of its module.
     All,
-    /// These, and nothing else: what they don't reach is left out of the image.
+    /// These, and nothing else: what they don't reach is left out of the image. A module that looks names up while it runs (`dlsym` and its kin)
+    /// offers all, since they may be its own.
     Only(Vec<String>),
 }
 

@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::outcome::{ModuleOutcome, Outcome};
 use crate::phases::{Phase, Phases};
-use larder_runtime::{Arguments, FnPointer, Function, Loaded, Mapped, Resolve, Sealed};
+use larder_runtime::{Arguments, FnPointer, Function, Libraries, Loaded, Mapped, Resolve, Sealed};
 use larder_store::Key;
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 /// An image that is mapped and checked. Nothing of it has run.
@@ -87,6 +88,11 @@ impl Ready {
     /// Adds a step of the caller's own to the phases.
     pub fn add_phase(&mut self, phase: Phase) {
         self.phases.add(phase.name, phase.time);
+    }
+
+    /// Lets the dynamic linker's answers include the image's exports: see [`Sealed::offer_exports`].
+    pub fn offer_exports(&self, name: &CStr, libraries: &Libraries) {
+        self.sealed.offer_exports(name, libraries);
     }
 
     /// Runs the initialisers.

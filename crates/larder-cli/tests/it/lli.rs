@@ -41,6 +41,8 @@ fn corner() -> Result<Corner> {
         ("p.bc", PROGRAM, &["-c", "-emit-llvm"][..]),
         ("library.bc", WITH_LIBRARY, &["-c", "-emit-llvm"]),
         ("libx.so", LIBRARY, &["-shared", "-fPIC"]),
+        ("second.bc", LIBRARY, &["-c", "-emit-llvm"]),
+        ("second.o", LIBRARY, &["-c"]),
     ] {
         let source = corner.write("source.c", source)?;
         let mut clang = corner.command(tools::llvm("clang")?);
@@ -91,7 +93,9 @@ fn lines_show_what_lli_shows() -> Result<()> {
         -frame-pointer=all -function-sections -data-sections=false p.bc
         -disable-core-files -disable-symbolication -no-warn p.bc
         -dlopen=./libx.so library.bc
-        -load ./libx.so library.bc";
+        -load ./libx.so library.bc
+        -extra-module=second.bc library.bc
+        -jd main --extra-object second.o library.bc";
     for line in lines.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (theirs, ours) = both(&corner, &words, b"")?;

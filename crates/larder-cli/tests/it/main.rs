@@ -25,6 +25,7 @@ mod libraries;
 mod lli;
 mod options;
 mod places;
+mod plugins;
 mod process;
 mod processors;
 mod programs;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         inputs::trials(),
         options::trials(),
         places::trials(),
+        plugins::trials(),
         processors::trials(),
         programs::trials(),
         random::trials(),

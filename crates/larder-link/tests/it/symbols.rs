@@ -139,6 +139,17 @@ fn exports_that_are_asked_for_are_offered_alone_and_others_are_dropped() {
 }
 
 #[test]
+fn who_looks_names_up_may_find_all() {
+    let source = "void *dlsym(void *, const char *); int kept(void) { return 1; }
+        __attribute__((visibility(\"hidden\"))) int secret(void) { return 2; }
+        void *start(void) { return dlsym(0, \"kept\"); }";
+    let object = clang("a.c", source, &["-O1", "-fPIC", "-ffunction-sections"]);
+    let mut exports = link_with(&[&object], &only(&[b"start"])).exports();
+    exports.sort();
+    assert_eq!(exports, ["kept", "start"]);
+}
+
+#[test]
 fn what_is_not_loaded_is_not_offered() {
     let object = assemble(".section .notes,\"\",@progbits\n.globl note\nnote: .quad 0\n.data\n.globl x\nx: .quad 0");
     assert_eq!(link_all(&[&object]).exports(), ["x"]);

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
 
@@ -258,6 +258,12 @@ impl Library {
         NonNull::new(handle).map(Library).ok_or_else(dynamic_linker_error)
     }
 
+    /// Gives back one loading of it.
+    pub(crate) fn close(self) {
+        // SAFETY: the handle is one that `dlopen` gave and whose last copy this is.
+        unsafe { libc::dlclose(self.0.as_ptr()) };
+    }
+
     /// What [`crate::unwind::library_at`] calls it.
     pub(crate) fn link_map(self) -> Option<usize> {
         let mut map: usize = 0;
@@ -271,6 +277,17 @@ impl Library {
         // SAFETY: the handle is never closed, the name ends in NUL.
         NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
     }
+}
+
+/// Loads a shared library without code from memory. Its symbols become part of the process's.
+pub(crate) fn load_from_memory(bytes: &[u8]) -> io::Result<Library> {
+    let file = rustix::fs::memfd_create(c"larder-exports", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    io::Write::write_all(&mut file, bytes)?;
+    let path = format!("/proc/self/fd/{}\0", file.as_raw_fd());
+    let path = CStr::from_bytes_with_nul(path.as_bytes()).map_err(io::Error::other)?;
+    // SAFETY: there is nothing to initialise in it.
+    unsafe { Library::open(path) }.map_err(io::Error::other)
 }
 
 /// What the dynamic linker says of this thread's last failure.

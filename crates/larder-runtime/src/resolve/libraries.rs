@@ -4,9 +4,10 @@
 //! it. So a library's *own* definitions are asked before [the process](super::ProcessSymbols), which would find the C library's first. What
 //! it only passes on from libraries that it depends on is left to the process. The libraries stay loaded to the end.
 
+use super::process::overridden;
 use super::{Address, Resolve, Wanted};
 use crate::error::LoadError;
-use crate::{exit, os, unwind};
+use crate::{os, unwind};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 
@@ -18,6 +19,11 @@ impl Libraries {
     /// None.
     pub fn new() -> Libraries {
         Libraries::default()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Loads a library and runs its constructors. A name without a slash is looked for as the dynamic linker does (`ld.so(8)`). Its symbols
@@ -40,7 +46,7 @@ impl Libraries {
 
 impl Resolve for Libraries {
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
-        if exit::override_of(wanted.name).is_some() {
+        if overridden(wanted.name).is_some() {
             return None;
         }
         self.0.iter().find_map(|library| {

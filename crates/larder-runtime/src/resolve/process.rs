@@ -10,7 +10,7 @@
 //! One `dlsym` takes about 60 ns where the process has few libraries, so nothing cleverer is done.
 
 use super::{Address, Resolve, Wanted};
-use crate::{exit, os};
+use crate::{dynamic, exit, os};
 use std::ffi::{CStr, CString};
 use std::sync::OnceLock;
 
@@ -26,7 +26,7 @@ impl Resolve for ProcessSymbols {
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
         match Versioned::split(wanted.name) {
             Some(versioned) => versioned.resolve(),
-            None => exit::override_of(wanted.name)
+            None => overridden(wanted.name)
                 .or_else(|| os::process_symbol(wanted.name).map(|address| address.as_ptr() as Address))
                 .or_else(|| exit::missing_from_libc(wanted.name))
                 .or_else(|| if wanted.weak { None } else { from_libraries(wanted.name) }),
@@ -49,8 +49,13 @@ impl Versioned {
 
     fn resolve(&self) -> Option<Address> {
         let symbol = || os::process_symbol_of_version(&self.name, &self.version);
-        exit::override_of(&self.name).or_else(|| symbol().map(|address| address.as_ptr() as Address))
+        overridden(&self.name).or_else(|| symbol().map(|address| address.as_ptr() as Address))
     }
+}
+
+/// Names that no library may answer, since the answer depends on images.
+pub(super) fn overridden(name: &CStr) -> Option<Address> {
+    exit::override_of(name).or_else(|| dynamic::override_of(name))
 }
 
 fn from_libraries(name: &CStr) -> Option<Address> {

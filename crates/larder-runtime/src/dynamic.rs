@@ -1,0 +1,93 @@
+//! What a program learns of itself from the dynamic linker.
+//!
+//! A native program that was linked with `-rdynamic` is the first object of its process: `dlsym` finds its functions, plug-ins that it
+//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`Offer`] makes up for it in two ways:
+//!
+//! - Images get functions of this module in place of `dlopen`, `dlsym`, `dladdr`, `dl_iterate_phdr` and their kin. They
+//!   [answer](answers) what concerns images, and pass the rest on.
+//! - When a program first loads a library, an [object] that holds nothing but the exports' names and addresses is loaded before it, from
+//!   memory, so that whatever comes later is bound to the image. A program that loads nothing pays nothing.
+//!
+//! What stays different: the object stands behind the libraries that were there before it. A plug-in that asks for a name which the C
+//! library defines too (a program's own `malloc`) gets the C library's; the program itself, by `dlsym`, its own.
+
+use crate::load::Shared;
+use crate::os::{self, Library};
+use crate::registry;
+use crate::resolve::Address;
+use std::ffi::{CStr, CString};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+mod answers;
+mod object;
+
+pub(crate) use answers::override_of;
+
+/// An image that the dynamic linker's answers include.
+#[derive(Debug, Clone)]
+struct Offered {
+    base: usize,
+    /// What the program is called by those who ask for its file.
+    name: Arc<CStr>,
+    /// The object with its names; `None` if it could not be loaded, of which those hear who need it.
+    object: Arc<OnceLock<Option<Library>>>,
+}
+
+/// In the order of the search.
+static OFFERED: RwLock<Vec<Offered>> = RwLock::new(Vec::new());
+
+fn offered() -> Vec<Offered> {
+    OFFERED.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl Offered {
+    /// The image, kept loaded as long as the answer; `None` if it is going.
+    fn image(&self) -> Option<Arc<Shared>> {
+        let entry = registry::find(self.base)?;
+        // SAFETY: an entry of the registry has the `Weak` of an image that is registered, and offers end before their images.
+        unsafe { Shared::another(entry.shared) }
+    }
+
+    fn load_object(&self) -> Option<Library> {
+        let image = self.image()?;
+        os::load_from_memory(&object::of_exports(image.image(), self.base)).ok()
+    }
+}
+
+/// Keeps an image's exports known to the dynamic linker until dropped.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    base: usize,
+}
+
+impl Offer {
+    /// Makes the exports of the image at `base` known, under the name of its program.
+    pub(crate) fn new(base: usize, name: &CStr) -> Offer {
+        let offered = Offered { base, name: CString::from(name).into(), object: Arc::default() };
+        OFFERED.write().unwrap_or_else(PoisonError::into_inner).push(offered);
+        Offer { base }
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        let mut offered = OFFERED.write().unwrap_or_else(PoisonError::into_inner);
+        let (mine, others) = std::mem::take(&mut *offered).into_iter().partition(|offered| offered.base == self.base);
+        *offered = others;
+        drop(offered);
+        let mine: Vec<Offered> = mine;
+        mine.iter().filter_map(|offered| *offered.object.get()?).for_each(Library::close);
+    }
+}
+
+/// Loads what libraries need that refer to offered images.
+pub(crate) fn prepare_for_libraries() {
+    for offered in offered() {
+        offered.object.get_or_init(|| offered.load_object());
+    }
+}
+
+/// The first offered image's export of that name.
+fn symbol(name: &CStr) -> Option<Address> {
+    offered().iter().find_map(|offered| offered.image()?.symbol(name.to_bytes()))
+}
