@@ -13,6 +13,7 @@ mod cold;
 mod inside;
 mod machine;
 mod memory;
+mod operations;
 mod places;
 mod process;
 mod report;
@@ -114,6 +115,12 @@ fn measure(arguments: &Arguments, peers: &Peers, works: &[Work]) -> Result<Vec<R
     let mut rows = Vec::new();
     for work in works {
         let places = Places::new()?;
+        if works::OPERATIONS.iter().any(|(name, _)| *name == work.name) {
+            if arguments.wants(Measure::Operation) {
+                rows.extend(operations::measure(work, peers, &places, &limits)?);
+            }
+            continue;
+        }
         if arguments.wants(Measure::Start) {
             rows.extend(start::measure(work, peers, &places, &limits)?);
         }

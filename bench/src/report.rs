@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::rows::{Measure, Numbers, Row};
-use crate::sides::DLOPEN;
+use crate::sides::{DLOPEN, NATIVE};
 use crate::targets::{Verdict, median};
 use crate::{cold, inside};
 
@@ -81,7 +81,7 @@ impl Report {
     fn write_group(&self, measure: Measure, work: &str, text: &mut String) {
         let unit = measure.unit();
         let _ = writeln!(text, "\n## {work}: {}\n", measure.title());
-        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS].into_iter();
+        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS, NATIVE].into_iter();
         let base = bases.filter_map(|side| Some((side, median(&self.rows, (measure, work, side))?))).next();
         let (name, base) = base.map_or(("peer", None), |(name, base)| (name, Some(base)));
         let _ = writeln!(text, "| side | {unit} | quartiles | runs | × {name} | note |\n|---|---:|---:|---:|---:|---|");

@@ -21,6 +21,8 @@ pub(crate) enum Measure {
     Size,
     /// System calls of one run.
     Calls,
+    /// One operation, as the program itself measures it, in nanoseconds.
+    Operation,
 }
 
 impl Measure {
@@ -31,6 +33,7 @@ impl Measure {
             Measure::Inside => "µs",
             Measure::Memory | Measure::Peak | Measure::Size => "MB",
             Measure::Calls => "calls",
+            Measure::Operation => "ns",
         }
     }
 
@@ -44,6 +47,7 @@ impl Measure {
             Measure::Peak => "bitcode to native code, memory of the largest process",
             Measure::Size => "size of the files",
             Measure::Calls => "system calls of one run",
+            Measure::Operation => "one operation, measured by the program itself",
         }
     }
 }

@@ -47,13 +47,14 @@ pub(crate) enum Temperature {
 /// Names of the sides that targets speak of.
 pub(crate) const LARDER_WARM: &str = "larder run, warm";
 pub(crate) const LARDER_COLD: &str = "larder run, cold";
+pub(crate) const NATIVE: &str = "native executable";
 pub(crate) const DLOPEN: &str = "host + dlopen";
 
 impl Side {
     /// What the side is called in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Side::Native => "native executable",
+            Side::Native => NATIVE,
             Side::Dlopen => DLOPEN,
             Side::Lljit => "LLJIT + object",
             Side::Keeping(Keeper::Larder, Temperature::Cold) => LARDER_COLD,

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::rows::{Measure, Row};
-use crate::sides::{DLOPEN, LARDER_COLD, LARDER_WARM};
+use crate::sides::{DLOPEN, LARDER_COLD, LARDER_WARM, NATIVE};
+use crate::works::OPERATIONS;
 use crate::{cold, inside};
 
 /// A target and what became of it.
@@ -40,6 +41,10 @@ pub(crate) fn judge(rows: &[Row]) -> Vec<Verdict> {
         let work = cold::work_name("sqlite", cores);
         let side = |side| (Measure::Cold, work.as_str(), side);
         verdicts.push(compare(rows, "cold", side(LARDER_COLD), side(cold::THEIRS), limit));
+    }
+    for (work, _) in OPERATIONS {
+        let side = |side| (Measure::Operation, work, side);
+        verdicts.push(compare(rows, "one operation", side(LARDER_WARM), side(NATIVE), 1.1));
     }
     verdicts.into_iter().flatten().collect()
 }

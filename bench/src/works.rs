@@ -8,6 +8,13 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use larder_programs::Programs;
 
+/// Works that measure one operation themselves, and nothing else is measured of them.
+pub(crate) const OPERATIONS: [(&str, &str); 3] = [
+    ("throw", "throw an exception through three frames and catch it"),
+    ("thread_local", "read and write two thread-local variables"),
+    ("constructors", "construct a static object and register its destructor"),
+];
+
 /// One program with its arguments.
 pub(crate) struct Work {
     pub(crate) name: String,
@@ -77,6 +84,11 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
             works.push(generated);
         }
     }
+    for (name, title) in OPERATIONS {
+        if wanted(name) {
+            works.push(work(programs, name, title, programs.operation(name)?, &[])?);
+        }
+    }
     if only.iter().any(|wanted| wanted == "duckdb") {
         let title = "DuckDB, create/insert/join/aggregate in memory";
         let mut duckdb = work(programs, "duckdb", title, programs.duckdb()?, &[":memory:", DUCKDB])?;
@@ -86,7 +98,8 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
     }
     ensure!(
         !works.is_empty(),
-        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, duckdb"
+        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, throw, \
+         thread_local, constructors, duckdb"
     );
     Ok(works)
 }

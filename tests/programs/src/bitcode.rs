@@ -83,7 +83,13 @@ impl Programs {
         own("one_function.ll")
     }
 
-    /// One C file as one module, with further clang flags.
+    /// A program that measures one operation: `throw`, `thread_local` or `constructors`. It says nanoseconds on standard error.
+    pub fn operation(&self, name: &str) -> Result<PathBuf> {
+        let extension = if name == "thread_local" { "c" } else { "cpp" };
+        self.c_file(&own(&format!("operation_{name}.{extension}")), &[])
+    }
+
+    /// One C or C++ file as one module, with further clang flags.
     pub fn c_file(&self, source: &Path, flags: &[&str]) -> Result<PathBuf> {
         let name = source.file_stem().context("a C file without a name")?.to_string_lossy();
         let directory = source.parent().context("a C file without a directory")?;

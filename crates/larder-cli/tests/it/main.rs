@@ -20,6 +20,7 @@ mod debugging;
 mod help;
 mod inputs;
 mod ir;
+mod languages;
 mod larder;
 mod libraries;
 mod lli;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         damage::trials(),
         debugging::trials(),
         help::trials(),
+        languages::trials(),
         libraries::trials(),
         lli::trials(),
         inputs::trials(),

@@ -1,9 +1,9 @@
-//! Lua and SQLite, with scripts of their own, and zstd, with those scripts, in all the ways; and a Rust program with all of its standard library.
+//! Lua and SQLite, with scripts of their own, and zstd, with those scripts, in all the ways.
 
 use crate::cases::{self, Stderr};
 use crate::larder::{Corner, Report};
-use crate::process::{self, Ending, Ran};
-use crate::suite::{Skip, trial};
+use crate::process::{self, Ran};
+use crate::suite::trial;
 use crate::tools;
 use anyhow::{Context, Result, ensure};
 use larder_programs::{LUA_SCRIPTS, Programs, SQL_SCRIPTS, lua_script, sql_script};
@@ -11,7 +11,6 @@ use libtest_mimic::Trial;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The tests: `programs::lua::script`, `programs::sqlite::script` and so on.
@@ -38,7 +37,6 @@ pub(crate) fn trials() -> Vec<Trial> {
     let again = Arc::clone(&zstd);
     trials.push(trial("programs::zstd::corpus", move || zstd.agrees(&corpus())));
     trials.push(trial("programs::zstd::image", move || again.image_is_good()));
-    trials.push(trial("programs::rust", rust_agrees));
     trials
 }
 
@@ -122,34 +120,6 @@ impl Kept {
         ensure!(fs::read(image)? == fs::read(report.image()?)?, "two cold runs made two images");
         cases::readable(corner, image)
     }
-}
-
-/// The LLVM of the reference tool chain: it reads bitcode of its own version and older.
-const LLVM: u32 = 22;
-
-fn rust_agrees() -> Result<()> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = Command::new(&rustc).arg("-vV").output()?;
-    let version = String::from_utf8(version.stdout)?;
-    let llvm =
-        version.lines().find_map(|line| line.strip_prefix("LLVM version: ")?.split('.').next()?.parse::<u32>().ok());
-    if llvm.is_none_or(|llvm| llvm > LLVM) {
-        return Err(Skip(format!("rustc writes bitcode that LLVM {LLVM} may not read: {version}")).into());
-    }
-    let corner = Corner::new()?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/programs/whole.rs");
-    let mut command = Command::new(rustc);
-    command.args(["--edition=2024", "-Copt-level=1", "-Clto=fat", "-Ccodegen-units=1", "--emit=llvm-bc,link"]);
-    process::run(command.arg(source).current_dir(corner.work()), b"")?.success("rustc")?;
-    let native = process::run(corner.command(corner.work().join("whole")).args(["one", "two"]), b"line\n")?;
-    ensure!(native.ending == Ending::Exit(7), "{} {}", native.ending, native.err());
-    for outcome in ["miss", "hit"] {
-        let mut command = corner.larder_run()?;
-        let (ran, report) = corner.reported(command.args(["whole.bc", "one", "two"]), b"line\n")?;
-        cases::same("larder", &native, &ran, Stderr::Same)?;
-        ensure!(report.outcome == outcome, "{}", report.text);
-    }
-    Ok(())
 }
 
 /// A cold run that only asks the program to do nothing.

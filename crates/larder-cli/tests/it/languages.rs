@@ -1,0 +1,78 @@
+//! Programs of other languages with all of their standard library: in one module, or from a shared library.
+
+use crate::cases::{self, Stderr};
+use crate::larder::Corner;
+use crate::process::{self, Ending};
+use crate::suite::{Skip, tests};
+use crate::tools;
+use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+tests![rust_in_one_module, fortran_with_a_shared_library];
+
+/// The LLVM of the reference tool chain: it reads bitcode of its own version and older.
+const LLVM: u32 = 22;
+
+fn rust_in_one_module() -> Result<()> {
+    let corner = Corner::new()?;
+    rustc(&corner, &["-Clto=fat"])?;
+    agree(&corner, &[])
+}
+
+fn fortran_with_a_shared_library() -> Result<()> {
+    let corner = Corner::new()?;
+    let runtime = flang(&corner)?;
+    let mut command = corner.command(tools::llvm("clang++")?);
+    command.args(["-shared", "-o", "libruntime.so", "-Wl,--whole-archive"]).arg(runtime).arg("-Wl,--no-whole-archive");
+    process::run(&mut command, b"")?.success("clang++")?;
+    agree(&corner, &["-L.".into(), "-lruntime".into()])
+}
+
+/// Compares the native program `whole` with its bitcode `whole.bc`, cold and warm, each with two arguments and a line to read.
+fn agree(corner: &Corner, options: &[PathBuf]) -> Result<()> {
+    let native = process::run(corner.command(corner.work().join("whole")).args(["one", "two"]), b"42 word\n")?;
+    ensure!(native.ending == Ending::Exit(7), "{} {}", native.ending, native.err());
+    for outcome in ["miss", "hit"] {
+        let mut command = corner.larder_run()?;
+        let (ran, report) = corner.reported(command.args(options).args(["whole.bc", "one", "two"]), b"42 word\n")?;
+        cases::same("larder", &native, &ran, Stderr::Same)?;
+        ensure!(report.outcome == outcome, "{}", report.text);
+    }
+    Ok(())
+}
+
+fn rust_compiler() -> std::ffi::OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// Makes the Rust program and its bitcode.
+fn rustc(corner: &Corner, options: &[&str]) -> Result<()> {
+    let version = Command::new(rust_compiler()).arg("-vV").output()?;
+    let version = String::from_utf8(version.stdout)?;
+    let llvm =
+        version.lines().find_map(|line| line.strip_prefix("LLVM version: ")?.split('.').next()?.parse::<u32>().ok());
+    if llvm.is_none_or(|llvm| llvm > LLVM) {
+        return Err(Skip(format!("rustc writes bitcode that LLVM {LLVM} may not read: {version}")).into());
+    }
+    let mut command = Command::new(rust_compiler());
+    command.args(["--edition=2024", "-Copt-level=1", "-Ccodegen-units=1", "--emit=llvm-bc,link"]).args(options);
+    process::run(command.arg(source("whole.rs")).current_dir(corner.work()), b"")?.success("rustc").map(drop)
+}
+
+/// Makes the Fortran program and its bitcode; gives the archive of the run-time library.
+fn flang(corner: &Corner) -> Result<PathBuf> {
+    let Ok(flang) = tools::llvm("flang") else {
+        return Err(Skip("flang 22 isn't there; it is a gigabyte, and nothing else needs it".to_owned()).into());
+    };
+    for options in [&["-o", "whole"][..], &["-c", "-emit-llvm", "-o", "whole.bc"]] {
+        let mut command = corner.command(&flang);
+        process::run(command.args(["-O1", "-g"]).args(options).arg(source("whole.f90")), b"")?.success("flang")?;
+    }
+    let ran = process::run(corner.command(tools::llvm("clang")?).arg("--print-resource-dir"), b"")?;
+    Ok(Path::new(ran.out().trim_end()).join("lib/x86_64-pc-linux-gnu/libflang_rt.runtime.a"))
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/programs").join(name)
+}
