@@ -7,6 +7,9 @@
 //! A conversation: the client sends [`Request`] and the module's bytes; the worker answers any number of [`Progress`],
 //! [`Diagnostic`] and [`Object`] frames, then exactly one [`Done`] or [`Failed`], and ends.
 //!
+//! Another conversation is about several modules: the client sends [`ModulesRequest`] and the bytes of each; the worker answers with a
+//! [`Symbols`] frame for each, or with one [`Object`] frame, and ends as above.
+//!
 //! | bytes | frame head |
 //! |---|---|
 //! | 0..4 | [`MAGIC`] |
@@ -20,9 +23,11 @@
 //! Assumption: both ends are of one release. A frame of another version is an error and not a negotiation, since a worker that
 //! doesn't match can't be trusted to mean the same by an option.
 
+mod modules;
 mod reply;
 mod request;
 
+pub use modules::{ModulesRequest, ModulesTask, SymbolKind, Symbols};
 pub use reply::{
     Diagnostic, Done, Failed, FailureKind, Object, Phase, PhaseTime, Progress, Reply, Severity, WorkerVersion,
 };
@@ -59,10 +64,14 @@ pub enum FrameKind {
     Done,
     /// [`Failed`], from the worker: the last frame.
     Failed,
+    /// [`ModulesRequest`], to the worker.
+    ModulesRequest,
+    /// [`Symbols`], from the worker.
+    Symbols,
 }
 
 /// Every kind; its number in a frame is its place here, counted from 1.
-const KINDS: [FrameKind; 7] = [
+const KINDS: [FrameKind; 9] = [
     FrameKind::Request,
     FrameKind::Module,
     FrameKind::Progress,
@@ -70,6 +79,8 @@ const KINDS: [FrameKind; 7] = [
     FrameKind::Object,
     FrameKind::Done,
     FrameKind::Failed,
+    FrameKind::ModulesRequest,
+    FrameKind::Symbols,
 ];
 
 impl FrameKind {
@@ -214,7 +225,7 @@ mod tests {
         assert_eq!(change(0, b'X'), Err(WireError::Magic(*b"XDRW")));
         assert_eq!(change(4, 9), Err(WireError::Version(9)));
         assert_eq!(change(6, 0), Err(WireError::Kind(0)));
-        assert_eq!(change(6, 8), Err(WireError::Kind(8)));
+        assert_eq!(change(6, 99), Err(WireError::Kind(99)));
         assert_eq!(change(15, 1), Err(WireError::TooLong { kind: FrameKind::Done, payload_len: 1 << 56 }));
     }
 

@@ -6,10 +6,12 @@
 //!
 //! Passes that make up sections and symbols (common symbols, `__dso_handle`) append to the tables.
 
+use larder_format::cpu::CpuFeatures;
 use object::LittleEndian;
 use object::elf::Rela64;
 use std::borrow::Cow;
 
+mod property;
 mod read;
 
 pub use read::read_mentions;
@@ -75,6 +77,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) groups: Vec<Group<'a>>,
     /// Sections of compressed debug information, which were left out.
     pub(crate) compressed_debug_count: usize,
+    /// What objects say that they need.
+    pub(crate) features: CpuFeatures,
 }
 
 /// One object: its name for error messages.

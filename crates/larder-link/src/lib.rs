@@ -104,7 +104,7 @@ pub struct LinkOptions<'a> {
     pub key: [u8; 32],
     /// BLAKE3 of the module; zeros if that has no bytes.
     pub module_digest: [u8; 32],
-    /// CPU features that the code needs.
+    /// CPU features that the code needs, beyond what objects say themselves (`.note.gnu.property`).
     pub features: CpuFeatures,
     /// The program that generated the code, in words.
     pub producer: &'a str,
@@ -180,6 +180,7 @@ pub struct LinkReport {
 pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked, LinkError> {
     // Take the objects apart. From here on, sections and symbols are numbers, and all of them exist.
     let mut inputs = input::read_objects(objects)?;
+    let options = &LinkOptions { features: options.features.with(&inputs.features), ..*options };
     // Find the one definition of every name: strong before common before weak, one COMDAT group of each kind.
     let symbols = resolve::resolve_symbols(&mut inputs)?;
     // Beyond this point, no section and no symbol is added.

@@ -80,6 +80,22 @@ LarderModule *larder_read(LarderBytes input, LarderBytes name,
 LarderStatus larder_verify(LarderModule *module);
 void larder_module_free(LarderModule *module);
 
+// --- link.cpp ---
+
+// Calls `receive` with each name of the module that linkers see: `kind` 0 for one that it needs weakly, 1 needs, 2 has as common
+// symbol, 3 defines weakly, 4 defines.
+void larder_symbols(const LarderModule *module, void *context,
+                    void (*receive)(void *context, uint32_t kind,
+                                    LarderBytes name));
+// Links another module into this one, by the rules of native linkers. `input` need not outlive the call.
+LarderStatus larder_link(LarderModule *module, LarderBytes input,
+                         LarderBytes name);
+// Makes internal what is not among `keep`: names with a NUL behind each.
+void larder_internalise(LarderModule *module, LarderBytes keep);
+// The module as bitcode.
+void larder_write(const LarderModule *module, void *context,
+                  LarderReceive receive);
+
 // --- prepare.cpp ---
 
 // Makes the module fit for an image: target, position independence, thread-local storage, features.

@@ -78,6 +78,13 @@ std::unique_ptr<llvm::LLVMContext> new_context(const LarderSink &sink);
 // Whether an error was diagnosed in that context.
 bool has_errors(const llvm::LLVMContext &context);
 
+// Reads bitcode or text into the context; null when the sink was told why not.
+std::unique_ptr<llvm::Module> read(LarderBytes input, LarderBytes name,
+                                   llvm::LLVMContext &context,
+                                   const LarderSink &sink);
+// Whether the module is valid. Debug information that isn't is taken away.
+LarderStatus verify(llvm::Module &module, const LarderSink &sink);
+
 std::unique_ptr<llvm::TargetMachine>
 new_machine(const llvm::Module &module, const LarderSettings &settings);
 llvm::OptimizationLevel level(const LarderSettings &settings);

@@ -63,6 +63,29 @@ std::unique_ptr<Module> read_text(StringRef input, StringRef name,
 
 } // namespace
 
+std::unique_ptr<Module> larder::read(LarderBytes input, LarderBytes name,
+                                     LLVMContext &context,
+                                     const LarderSink &sink) {
+  return is_bitcode(text(input))
+             ? read_bitcode(text(input), text(name), context, sink)
+             : read_text(text(input), text(name), context, sink);
+}
+
+LarderStatus larder::verify(Module &module, const LarderSink &sink) {
+  std::string errors;
+  raw_string_ostream stream(errors);
+  bool broken_debug_info = false;
+  if (verifyModule(module, &stream, &broken_debug_info)) {
+    report(sink, larder::ERROR, StringRef(errors).rtrim());
+    return LARDER_MALFORMED;
+  }
+  if (broken_debug_info) {
+    report(sink, larder::WARNING, "ignoring invalid debug information");
+    StripDebugInfo(module);
+  }
+  return LARDER_OK;
+}
+
 LarderModule *larder_read(LarderBytes input, LarderBytes name,
                           const LarderSettings *settings, LarderSink sink) {
   auto result = std::make_unique<LarderModule>();
@@ -70,26 +93,12 @@ LarderModule *larder_read(LarderBytes input, LarderBytes name,
   result->settings = *settings;
   result->digest = xxh3_64bits(text(input));
   result->context = new_context(sink);
-  result->module =
-      is_bitcode(text(input))
-          ? read_bitcode(text(input), text(name), *result->context, sink)
-          : read_text(text(input), text(name), *result->context, sink);
+  result->module = larder::read(input, name, *result->context, sink);
   return result->module ? result.release() : nullptr;
 }
 
 LarderStatus larder_verify(LarderModule *module) {
-  std::string errors;
-  raw_string_ostream stream(errors);
-  bool broken_debug_info = false;
-  if (verifyModule(*module->module, &stream, &broken_debug_info)) {
-    report(module->sink, ERROR, StringRef(errors).rtrim());
-    return LARDER_MALFORMED;
-  }
-  if (broken_debug_info) {
-    report(module->sink, WARNING, "ignoring invalid debug information");
-    StripDebugInfo(*module->module);
-  }
-  return LARDER_OK;
+  return larder::verify(*module->module, module->sink);
 }
 
 void larder_module_free(LarderModule *module) { delete module; }

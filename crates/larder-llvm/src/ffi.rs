@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
 
-use larder_format::wire::{Diagnostic, OptLevel, Severity};
+use larder_format::wire::{Diagnostic, OptLevel, Severity, SymbolKind};
 
 /// Borrowed bytes, as C++ sees them.
 #[repr(C)]
@@ -65,6 +65,10 @@ unsafe extern "C" {
     fn larder_read(input: Bytes, name: Bytes, settings: *const RawSettings, sink: RawSink) -> *mut RawModule;
     fn larder_verify(module: *mut RawModule) -> u32;
     fn larder_module_free(module: *mut RawModule);
+    fn larder_symbols(module: *const RawModule, context: *mut c_void, receive: extern "C" fn(*mut c_void, u32, Bytes));
+    fn larder_link(module: *mut RawModule, input: Bytes, name: Bytes) -> u32;
+    fn larder_internalise(module: *mut RawModule, keep: Bytes);
+    fn larder_write(module: *const RawModule, context: *mut c_void, receive: Receive);
     fn larder_prepare(module: *mut RawModule) -> u32;
     fn larder_optimise(module: *mut RawModule, part_size: u64) -> u32;
     fn larder_instruction_count(module: *const RawModule) -> u64;
@@ -242,6 +246,48 @@ impl<'a, S: Sink> Module<'a, S> {
     pub(crate) fn verify(&mut self) -> Status {
         // SAFETY: the module is live and not shared.
         Status::of(unsafe { larder_verify(self.raw.as_ptr()) })
+    }
+
+    /// What linkers see of the module.
+    pub(crate) fn symbols(&self) -> Vec<(String, SymbolKind)> {
+        extern "C" fn receive(context: *mut c_void, kind: u32, name: Bytes) {
+            let kind = match kind {
+                0 => SymbolKind::WeaklyUndefined,
+                1 => SymbolKind::Undefined,
+                2 => SymbolKind::Common,
+                3 => SymbolKind::Weak,
+                _ => SymbolKind::Strong,
+            };
+            // SAFETY: the context is the vector below, which nothing else touches during the call.
+            let found = unsafe { &mut *context.cast::<Vec<(String, SymbolKind)>>() };
+            // SAFETY: C++ lends the name for this call.
+            found.push((unsafe { name.to_text() }, kind));
+        }
+        let mut found = Vec::new();
+        // SAFETY: the module is live; the vector outlives the call.
+        unsafe { larder_symbols(self.raw.as_ptr(), (&raw mut found).cast(), receive) };
+        found
+    }
+
+    /// Links another module into this one.
+    pub(crate) fn link(&mut self, input: &[u8], name: &str) -> Status {
+        // SAFETY: the module is live and not shared; the bytes outlive the call, which keeps nothing of them.
+        Status::of(unsafe { larder_link(self.raw.as_ptr(), Bytes::of(input), Bytes::of(name.as_bytes())) })
+    }
+
+    /// Makes internal what is not among these names.
+    pub(crate) fn internalise(&mut self, keep: &[String]) {
+        let names: Vec<u8> = keep.iter().flat_map(|name| name.bytes().chain([0])).collect();
+        // SAFETY: the module is live and not shared; the names outlive the call.
+        unsafe { larder_internalise(self.raw.as_ptr(), Bytes::of(&names)) }
+    }
+
+    /// The module as bitcode.
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut bitcode: Vec<u8> = Vec::new();
+        // SAFETY: the module is live; the vector outlives the call.
+        unsafe { larder_write(self.raw.as_ptr(), (&raw mut bitcode).cast(), append) };
+        bitcode
     }
 
     pub(crate) fn prepare(&mut self) -> Status {

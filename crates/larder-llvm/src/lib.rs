@@ -5,15 +5,17 @@
 //!
 //! The pipeline is [`compile`]; the border to C++ is one file, `ffi.rs`, and all of `cpp/` behind it.
 //!
-//! Not done here: linking, keys, looking at what an IR convention of Larder's means.
+//! Not done here: linking objects, keys, looking at what an IR convention of Larder's means.
 
 mod compile;
 mod error;
 mod ffi;
+mod modules;
 mod queue;
 mod toolchain;
 
 pub use compile::{Compiled, Events, compile};
 pub use error::CompileError;
 pub use ffi::{OnFatal, start};
+pub use modules::about_modules;
 pub use toolchain::{Toolchain, ToolchainError};

@@ -3,11 +3,12 @@
 //! No image is kept here nor looked up. The inputs are compressed for the image while the workers are busy.
 
 use crate::error::Error;
-use crate::generate::{Generated, Generator, Ir};
+use crate::gather::{Made, Part, gather};
+use crate::generate::{Generated, Generator};
 use crate::key::CodeFields;
 use crate::larder::{Larder, Progress, TRIPLE};
 use crate::options::Exports as ExportNames;
-use crate::outcome::{ModuleOutcome, Outcome};
+use crate::outcome::ModuleOutcome;
 use crate::phases::Phases;
 use larder_format::bundle::encode_sources;
 use larder_format::cpu::CpuFeatures;
@@ -50,22 +51,24 @@ pub(crate) fn compile(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Compiled, Error> {
     let source = source(what.inputs);
+    let exports = what.exports();
+    let generator = Generator { larder: what.larder, code: what.code, keep: false };
     let (parts, packed) = std::thread::scope(|scope| {
         let packed = scope.spawn(|| what.code.options.keep_source.then(|| pack(&source)));
-        let parts = phases.time("worker", || parts(what, progress));
+        let parts = phases.time("worker", || gather(&generator, what.inputs, &exports, progress));
         // A thread that only compresses memory to memory has no way to fail but this program's own bugs.
         let packed = packed.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (parts, packed)
     });
     let parts = parts?;
-    add_phases(what, &parts, phases);
+    add_phases(&parts, phases);
     let source = Sourced { packed, raw: &source };
     let image = phases.time("link", || link(what, &parts, &source))?;
     if let Some(dir) = &what.larder.settings.save_temps {
         save(dir, &parts, &image)?;
     }
     phases.time("verify", || verify(&image))?;
-    Ok(Compiled { image, modules: outcomes(what, &parts) })
+    Ok(Compiled { image, modules: parts.iter().filter_map(outcome).collect() })
 }
 
 /// What the image carries: the input itself, or all of them in one.
@@ -88,69 +91,52 @@ fn pack(module: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What an input became.
-enum Part<'a> {
-    Module(Generated),
-    Object(&'a [u8]),
-}
-
-/// Objects of every input.
-fn parts<'a>(what: &Compilation<'a>, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Vec<Part<'a>>, Error> {
-    let modules: Vec<_> = what.inputs.iter().filter(|input| !is_object(&input.bytes)).map(Content::ir).collect();
-    let generator = Generator { larder: what.larder, code: what.code, keep: what.inputs.len() > 1 };
-    let mut generated = generator.generate(&modules, progress)?.into_iter();
-    let part = |input: &'a Content<'_>| match is_object(&input.bytes) {
-        true => Some(Part::Object(&input.bytes)),
-        false => generated.next().map(Part::Module),
-    };
-    Ok(what.inputs.iter().filter_map(part).collect())
-}
-
-impl Content<'_> {
-    fn ir(&self) -> Ir<'_> {
-        Ir { name: &self.name, bytes: &self.bytes, digest: self.digest }
+impl Compilation<'_> {
+    /// Names that the image must offer.
+    fn exports(&self) -> Vec<&[u8]> {
+        match &self.code.options.exports {
+            ExportNames::All => Vec::new(),
+            ExportNames::Only(names) => names.iter().map(String::as_bytes).collect(),
+        }
     }
 }
 
-/// Whether the bytes are the linker's to judge: everything else is IR, or LLVM says what it is.
-fn is_object(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"!<")
-}
-
-fn add_phases(what: &Compilation<'_>, parts: &[Part<'_>], phases: &mut Phases) {
-    for (input, part) in what.inputs.iter().zip(parts) {
-        let Part::Module(Generated { phases: steps, .. }) = part else { continue };
+fn add_phases(parts: &[Part<'_>], phases: &mut Phases) {
+    for (part, steps) in parts.iter().filter_map(|part| Some((part, &part.generated()?.phases))) {
         if parts.len() == 1 {
             steps.iter().for_each(|(name, time)| phases.add(format!("  {name}"), *time));
         } else if !steps.is_empty() {
-            phases.add(format!("  {}", input.name), steps.iter().map(|(_, time)| *time).sum());
+            phases.add(format!("  {}", part.name), steps.iter().map(|(_, time)| *time).sum());
         }
     }
 }
 
-fn outcomes(what: &Compilation<'_>, parts: &[Part<'_>]) -> Vec<ModuleOutcome> {
-    let outcome = |part: &Part<'_>| -> Option<Outcome> {
-        match part {
-            Part::Module(generated) => Some(generated.outcome.clone()),
-            Part::Object(_) => None,
+fn outcome(part: &Part<'_>) -> Option<ModuleOutcome> {
+    Some(ModuleOutcome { name: part.name.clone(), outcome: part.generated()?.outcome.clone() })
+}
+
+impl Part<'_> {
+    fn generated(&self) -> Option<&Generated> {
+        match &self.made {
+            Made::Module(generated) => Some(generated),
+            Made::Object(_) => None,
         }
-    };
-    let outcomes = what.inputs.iter().zip(parts).filter_map(|(input, part)| Some((input, outcome(part)?)));
-    outcomes.map(|(input, outcome)| ModuleOutcome { name: input.name.clone(), outcome }).collect()
+    }
+
+    /// Its objects, each by the name that the user knows.
+    fn objects(&self) -> Vec<Object<'_>> {
+        let name = self.name.as_str();
+        match &self.made {
+            Made::Object(bytes) => vec![Object { name, bytes }],
+            Made::Module(generated) => generated.objects.objects.iter().map(|bytes| Object { name, bytes }).collect(),
+        }
+    }
 }
 
 fn link(what: &Compilation<'_>, parts: &[Part<'_>], source: &Sourced<'_>) -> Result<Vec<u8>, Error> {
-    let objects = objects(what, parts);
-    let names: Vec<&[u8]> = match &what.code.options.exports {
-        ExportNames::All => Vec::new(),
-        ExportNames::Only(names) => names.iter().map(String::as_bytes).collect(),
-    };
-    let generated = || {
-        parts.iter().filter_map(|part| match part {
-            Part::Module(generated) => Some(&generated.objects),
-            Part::Object(_) => None,
-        })
-    };
+    let objects: Vec<_> = parts.iter().flat_map(Part::objects).collect();
+    let names = what.exports();
+    let generated = || parts.iter().filter_map(Part::generated).map(|generated| &generated.objects);
     let options = LinkOptions {
         exports: match &what.code.options.exports {
             ExportNames::All => Exports::All,
@@ -171,21 +157,6 @@ fn link(what: &Compilation<'_>, parts: &[Part<'_>], source: &Sourced<'_>) -> Res
     })
 }
 
-/// All objects in the order of the inputs, each by the name that the user gave its input.
-fn objects<'a>(what: &'a Compilation<'_>, parts: &'a [Part<'_>]) -> Vec<Object<'a>> {
-    let mut objects = Vec::new();
-    for (input, part) in what.inputs.iter().zip(parts) {
-        let name = input.name.as_str();
-        match part {
-            Part::Object(bytes) => objects.push(Object { name, bytes }),
-            Part::Module(generated) => {
-                objects.extend(generated.objects.objects.iter().map(|bytes| Object { name, bytes }));
-            }
-        }
-    }
-    objects
-}
-
 /// Keeps what was made on the way, for people who want to look at it.
 fn save(dir: &Path, parts: &[Part<'_>], image: &[u8]) -> Result<(), Error> {
     let write = |name: &str, bytes: &[u8]| {
@@ -193,11 +164,8 @@ fn save(dir: &Path, parts: &[Part<'_>], image: &[u8]) -> Result<(), Error> {
         std::fs::write(&path, bytes).map_err(|source| Error::Write { path, source })
     };
     std::fs::create_dir_all(dir).map_err(|source| Error::Write { path: dir.to_owned(), source })?;
-    let generated = parts.iter().filter_map(|part| match part {
-        Part::Module(generated) => Some(&generated.objects.objects),
-        Part::Object(_) => None,
-    });
-    for (index, bytes) in generated.flatten().enumerate() {
+    let generated = parts.iter().filter_map(Part::generated);
+    for (index, bytes) in generated.flat_map(|generated| &generated.objects.objects).enumerate() {
         write(&format!("{index}.o"), bytes)?;
     }
     write("image", image)

@@ -12,7 +12,7 @@ use crate::key::{CodeFields, ModuleId};
 use crate::larder::{Larder, Progress};
 use crate::options::CompileOptions;
 use crate::outcome::{MissReason, Outcome};
-use crate::worker::{Request, Step};
+use crate::worker::{Request, Step, Symbols};
 use larder_format::cpu::CpuFeatures;
 use larder_store::{Key, Lease};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -77,6 +77,19 @@ impl Generator<'_> {
             generated.push(result?);
         }
         Ok(generated)
+    }
+
+    /// What the modules define and need, as linkers see it.
+    pub(crate) fn list_symbols(&self, modules: &[Ir<'_>]) -> Result<Vec<Symbols>, Error> {
+        if modules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
+        let named: Vec<_> = modules.iter().map(|module| (module.name, module.bytes)).collect();
+        worker.list_symbols(&named, &self.larder.settings.limits).map_err(|source| {
+            let module = modules.first().map_or(String::new(), |module| module.name.to_owned());
+            Error::Compile { module, source }
+        })
     }
 
     fn key(&self, module: &Ir<'_>) -> Key {

@@ -40,6 +40,7 @@
 
 mod compile;
 mod error;
+mod gather;
 mod generate;
 pub mod inspect;
 mod kept;

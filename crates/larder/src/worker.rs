@@ -13,11 +13,15 @@
 
 mod conversation;
 mod locate;
+mod modules;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use larder_format::wire::{self, Diagnostic, OptLevel, Phase, VERSION, WireError, WorkerVersion};
+use larder_format::wire::{
+    self, Diagnostic, ModulesRequest, ModulesTask, OptLevel, Phase, SymbolKind, VERSION, WireError, WorkerVersion,
+};
+use larder_link::{Mention, MentionKind};
 use thiserror::Error;
 
 /// What to compile a module into. All of it reaches generated code, except the name and the number of threads.
@@ -68,6 +72,24 @@ pub struct Compiled {
     pub required_features: Vec<String>,
     /// Features that only some functions need, which the module is to choose at run time. Sorted.
     pub dispatched_features: Vec<String>,
+}
+
+/// What linkers see of a module.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Symbols(Vec<(String, SymbolKind)>);
+
+impl Symbols {
+    /// The same as the linker takes it.
+    pub(crate) fn mentions(&self) -> Vec<Mention<'_>> {
+        let kind = |kind| match kind {
+            SymbolKind::WeaklyUndefined => MentionKind::WeaklyUndefined,
+            SymbolKind::Undefined => MentionKind::Undefined,
+            SymbolKind::Common => MentionKind::Common,
+            SymbolKind::Weak => MentionKind::Weak,
+            SymbolKind::Strong => MentionKind::Strong,
+        };
+        self.0.iter().map(|(name, said)| Mention { name: name.as_bytes(), kind: kind(*said) }).collect()
+    }
 }
 
 /// What a worker is, and where the library with LLVM lies.
@@ -220,6 +242,26 @@ impl Worker {
     ) -> Result<Compiled, CompileError> {
         let wire_request = wire_request(request, limits)?;
         conversation::hold(self, &wire_request, module, limits, progress)
+    }
+
+    /// What linkers see of each module; `modules` are names and bytes.
+    pub fn list_symbols(&self, modules: &[(&str, &[u8])], limits: &Limits) -> Result<Vec<Symbols>, CompileError> {
+        let answers = self.about_modules(ModulesTask::Symbols, modules, limits)?;
+        if answers.symbols.len() != modules.len() {
+            return Err(self.protocol("it left modules out", b""));
+        }
+        Ok(answers.symbols)
+    }
+
+    fn about_modules(
+        &self,
+        task: ModulesTask,
+        modules: &[(&str, &[u8])],
+        limits: &Limits,
+    ) -> Result<modules::Answers, CompileError> {
+        let names = modules.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let request = ModulesRequest { task, names, memory_max: limits.memory_max };
+        modules::ask(self, &request, modules, limits)
     }
 
     fn start_error(&self, error: &std::io::Error) -> CompileError {

@@ -24,6 +24,8 @@ tests![
     a_hit_reads_no_input,
     an_image_of_several_inputs_is_rebuilt_on_another_processor,
     what_can_not_be_linked_in_is_named,
+    members_are_those_that_lld_takes,
+    archives_are_refused_by_name,
 ];
 
 /// A program of three modules that ends with `1 + middle + last`.
@@ -314,5 +316,99 @@ fn what_can_not_be_linked_in_is_named() -> Result<()> {
     let mut command = three.corner.larder()?;
     let ran = process::run(command.args(["run", "--extra-module"]).arg(&three.files[1]).arg(&image), b"")?;
     ensure!(ran.ending == Ending::Exit(125) && ran.err().contains("linked already"), "{}", ran.err());
+    Ok(())
+}
+
+/// The command's image has the members that lld takes, on link lines whose answers differ by order, strength and position.
+fn members_are_those_that_lld_takes() -> Result<()> {
+    let corner = Corner::new()?;
+    let sources = [
+        ("main", "int a(void); int weak(void) __attribute__((weak)); int main(void) { return a() + (weak ? 1 : 0); }"),
+        ("a", "int b(void); int taken_a; int a(void) { return b(); }"),
+        ("b", "int taken_b; int b(void) { return 0; }"),
+        ("b_weak", "int taken_b_weak; __attribute__((weak)) int b(void) { return 0; }"),
+        ("c", "int taken_c; int b(void); int weak(void) { return 1; }"),
+        ("d", "int c_later(void); int taken_d; int weak(void); int d(void) { return c_later() + weak(); }"),
+        ("needs_d", "int d(void); int (*keep_d)(void) = d;"),
+        ("later", "int taken_later; int c_later(void) { return 2; }"),
+    ];
+    for (name, source) in sources {
+        object(&corner, name, &format!("{source}\n"))?;
+    }
+    let lines: [&[&str]; 6] = [
+        &["lib:b,a,c"],
+        &["lib:c,a", "lib:b_weak,b"],
+        &["lib:a", "lib:b,b_weak", "needs_d.o", "lib:later,d,c"],
+        &["lib:later,d", "needs_d.o", "lib:c,a,b"],
+        &["b_weak.o", "lib:b,a"],
+        &["lib:a,b", "lib:b_weak,c", "lib:d,later"],
+    ];
+    for line in lines {
+        let mut files = vec!["main.o".to_owned()];
+        for (number, item) in line.iter().enumerate() {
+            let Some(members) = item.strip_prefix("lib:") else {
+                files.push((*item).to_owned());
+                continue;
+            };
+            let archive = format!("lib{number}.a");
+            let _ = fs::remove_file(corner.work().join(&archive));
+            let mut command = corner.command(tools::llvm("llvm-ar")?);
+            command.args(["rcs", &archive]).args(members.split(',').map(|member| format!("{member}.o")));
+            process::run(&mut command, b"")?.success("llvm-ar")?;
+            files.push(archive);
+        }
+        let mut command = corner.command(tools::llvm("clang")?);
+        command.arg("-fuse-ld=lld").args(&files).args(["-o", "native"]);
+        process::run(&mut command, b"")?.success("lld")?;
+        let mut command = corner.larder()?;
+        command.arg("build").args(files[1..].iter().map(|file| format!("--extra-object={file}")));
+        process::run(command.args([&files[0], "-o", "image"]), b"")?.success("larder build")?;
+        let (native, ours) = (taken_members(&corner, "native")?, taken_members(&corner, "image")?);
+        ensure!(native == ours, "{line:?}: lld takes {native:?}, larder {ours:?}");
+        ensure!(!native.is_empty(), "{line:?}: nothing is taken");
+    }
+    Ok(())
+}
+
+/// Each source has a variable that tells whether it is there.
+fn taken_members(corner: &Corner, file: &str) -> Result<Vec<String>> {
+    let ran = process::run(corner.command(tools::llvm("llvm-nm")?).args(["--just-symbol-name", file]), b"")?;
+    let mut names: Vec<_> = ran.out().lines().filter(|name| name.starts_with("taken_")).map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn archives_are_refused_by_name() -> Result<()> {
+    let corner = Corner::new()?;
+    let main =
+        corner.write("main.ll", "declare i32 @f()\ndefine i32 @main() {\n  %r = call i32 @f()\n  ret i32 %r\n}\n")?;
+    object(&corner, "f", "int f(void) { return 6; }\n")?;
+    let archive = |options: &str, name: &str| -> Result<PathBuf> {
+        let mut command = corner.command(tools::llvm("llvm-ar")?);
+        process::run(command.args([options, name, "f.o"]), b"")?.success("llvm-ar")?;
+        Ok(corner.work().join(name))
+    };
+    let run =
+        |archive: &Path| process::run(corner.larder()?.arg("run").arg("--extra-archive").arg(archive).arg(&main), b"");
+    for (options, name) in [("rcs", "index.a"), ("rcS", "plain.a"), ("rcs", "a_name_longer_than_sixteen_bytes.a")] {
+        let ran = run(&archive(options, name)?)?;
+        ensure!(ran.ending == Ending::Exit(6), "{name}: {} {}", ran.ending, ran.err());
+    }
+    let mut command = corner.command(tools::llvm("llvm-ar")?);
+    process::run(command.args(["--format=bsd", "rcs", "bsd.a", "f.o"]), b"")?.success("llvm-ar")?;
+    let ran = run(&corner.work().join("bsd.a"))?;
+    ensure!(ran.ending == Ending::Exit(6), "bsd: {} {}", ran.ending, ran.err());
+    let thin = run(&archive("rcsT", "thin.a")?)?;
+    ensure!(thin.ending == Ending::Exit(125) && thin.err().contains("thin archive"), "{}", thin.err());
+    let whole = fs::read(corner.work().join("index.a"))?;
+    let cut = run(&corner.write("cut.a", &whole[..whole.len() - 100])?)?;
+    ensure!(cut.ending == Ending::Exit(125) && cut.err().contains("cut.a"), "{}", cut.err());
+    // A member that is no object, and one that is damaged.
+    corner.write("f.o", [&b"\x7fELF"[..], &[0; 60]].concat())?;
+    let bad = run(&archive("rcS", "bad.a")?)?;
+    ensure!(bad.ending == Ending::Exit(125) && bad.err().contains("bad.a(f.o)"), "{}", bad.err());
+    corner.write("f.o", "a text")?;
+    let text = run(&archive("rcS", "text.a")?)?;
+    ensure!(text.ending == Ending::Exit(125) && text.err().contains(": f"), "{}", text.err());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameHead, FrameKind, WireError, from_json, json_frame};
+use super::{FrameHead, FrameKind, Symbols, WireError, from_json, json_frame};
 
 /// A step of the worker, in the order in which they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -162,6 +162,8 @@ pub enum Reply {
     Diagnostic(Diagnostic),
     /// A result.
     Object(Object),
+    /// What a module defines and needs.
+    Symbols(Symbols),
     /// The end, with all objects sent.
     Done(Done),
     /// The end, without.
@@ -175,6 +177,7 @@ impl Reply {
             Reply::Progress(progress) => json_frame(FrameKind::Progress, progress),
             Reply::Diagnostic(diagnostic) => json_frame(FrameKind::Diagnostic, diagnostic),
             Reply::Object(object) => object.encode(),
+            Reply::Symbols(symbols) => json_frame(FrameKind::Symbols, symbols),
             Reply::Done(done) => json_frame(FrameKind::Done, done),
             Reply::Failed(failed) => json_frame(FrameKind::Failed, failed),
         }
@@ -186,9 +189,12 @@ impl Reply {
             FrameKind::Progress => Reply::Progress(from_json(kind, &payload)?),
             FrameKind::Diagnostic => Reply::Diagnostic(from_json(kind, &payload)?),
             FrameKind::Object => Reply::Object(Object::decode(payload)?),
+            FrameKind::Symbols => Reply::Symbols(from_json(kind, &payload)?),
             FrameKind::Done => Reply::Done(from_json(kind, &payload)?),
             FrameKind::Failed => Reply::Failed(from_json(kind, &payload)?),
-            FrameKind::Request | FrameKind::Module => return Err(WireError::Kind(kind.number())),
+            FrameKind::Request | FrameKind::Module | FrameKind::ModulesRequest => {
+                return Err(WireError::Kind(kind.number()));
+            }
         })
     }
 }

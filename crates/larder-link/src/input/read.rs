@@ -3,6 +3,7 @@
 //! After it every section index, symbol index and relocation symbol exists, contents lie in the file, alignments are powers of two
 //! up to a page, and symbols lie in their sections. What no image can hold is refused here if the object alone tells.
 
+use super::property::needed_features;
 use super::{
     Binding, Group, GroupId, Inputs, ObjectFile, ObjectId, Place, Rela, Role, Section, SectionId, Symbol, Visibility,
     sh, stt,
@@ -120,6 +121,10 @@ impl<'a> File<'a> {
         let mut contents_len = 0;
         for (index, header) in self.sections.enumerate() {
             let mut section = self.read_section(header, symbols_first)?;
+            if section.name == b".note.gnu.property" {
+                let note = header.data(LE, self.bytes).map_err(|e| self.damaged(e.to_string()))?;
+                inputs.features = inputs.features.with(&needed_features(note));
+            }
             if section.is(sh::LINK_ORDER) && section.role != Role::Nothing {
                 section.described = self.linked(header, first)?;
             }

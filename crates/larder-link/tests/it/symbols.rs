@@ -150,6 +150,16 @@ fn who_looks_names_up_may_find_all() {
 }
 
 #[test]
+fn an_object_s_own_word_on_its_processor_counts() {
+    let source = "int f(void) { return 1; }";
+    let object = |flags: &[&str]| crate::tools::gcc("a.c", source, flags);
+    let features = |object: &[u8]| link_all(&[object]).image().header().features;
+    assert!(features(&object(&["-O1", "-fPIC"])).is_empty());
+    let level = larder_format::cpu::x86_64::level("x86-64-v3").expect("it is known");
+    assert_eq!(features(&object(&["-O1", "-fPIC", "-march=x86-64-v3", "-mneeded"])), level);
+}
+
+#[test]
 fn what_is_not_loaded_is_not_offered() {
     let object = assemble(".section .notes,\"\",@progbits\n.globl note\nnote: .quad 0\n.data\n.globl x\nx: .quad 0");
     assert_eq!(link_all(&[&object]).exports(), ["x"]);

@@ -20,10 +20,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use larder_format::wire::{
-    Diagnostic, Done, Failed, FailureKind, FrameHead, FrameKind, HEAD_LEN, Object, Progress, Reply, Request, VERSION,
-    WireError, WorkerVersion,
+    Diagnostic, Done, Failed, FailureKind, FrameHead, FrameKind, HEAD_LEN, ModulesRequest, Object, Progress, Reply,
+    Request, VERSION, WireError, WorkerVersion,
 };
-use larder_llvm::{CompileError, Events, Toolchain, compile, start};
+use larder_llvm::{CompileError, Events, Toolchain, about_modules, compile, start};
 use mimalloc::MiMalloc;
 use rustix::process::{Resource, Rlimit, Signal};
 
@@ -34,6 +34,9 @@ standard input and answers in frames on standard output. Use `larder build` or `
     larder-worker --version-json    print the toolchain and the libLLVM file, as JSON
     larder-worker --help            print this
 ";
+
+/// Eight times what `opt` gets from the system.
+const STACK_LEN: usize = 64 << 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -66,10 +69,22 @@ fn serve() -> Result<()> {
     end_with_client()?;
     start(on_fatal);
     let mut input = io::stdin().lock();
-    let request = Request::decode(&read_frame(&mut input, FrameKind::Request)?)?;
-    limit_memory(&request)?;
-    let module = read_frame(&mut input, FrameKind::Module)?;
-    output.send(&answer(&request, &module, output)?);
+    let reply = match read_any_frame(&mut input)? {
+        (FrameKind::Request, payload) => {
+            let request = Request::decode(&payload)?;
+            limit_memory(request.memory_max)?;
+            let module = read_frame(&mut input, FrameKind::Module)?;
+            answer(&request, &module, output)?
+        }
+        (FrameKind::ModulesRequest, payload) => {
+            let request = ModulesRequest::decode(&payload)?;
+            limit_memory(request.memory_max)?;
+            let modules = request.names.iter().map(|_| read_frame(&mut input, FrameKind::Module));
+            answer_about_modules(&request, &modules.collect::<Result<Vec<_>>>()?, output)?
+        }
+        (other, _) => bail!("a {other:?} frame instead of a request"),
+    };
+    output.send(&reply);
     // Nothing is left to save, and taking LLVM down would only cost time.
     std::process::exit(0)
 }
@@ -88,25 +103,51 @@ fn answer(request: &Request, module: &[u8], output: &Output) -> Result<Reply> {
     })
 }
 
+fn answer_about_modules(request: &ModulesRequest, modules: &[Vec<u8>], output: &'static Output) -> Result<Reply> {
+    // LLVM recurses over what it reads.
+    let builder = std::thread::Builder::new().stack_size(STACK_LEN);
+    let answered = std::thread::scope(|scope| -> Result<_> {
+        let answering =
+            builder.spawn_scoped(scope, || about_modules(request, modules, output, &|reply| output.send(&reply)))?;
+        Ok(answering.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    Ok(match answered {
+        Ok(()) => Reply::Done(Done {
+            timings: Vec::new(),
+            toolchain: Toolchain::current()?.name,
+            required_features: Vec::new(),
+            dispatched_features: Vec::new(),
+            partition_count: 0,
+        }),
+        Err(error) => failed(&error),
+    })
+}
+
 fn failed(error: &CompileError) -> Reply {
     Reply::Failed(Failed { kind: error.kind(), message: error.to_string() })
 }
 
-/// Reads one frame of that kind. Memory is taken as bytes arrive, never because a head promises them.
+/// Reads one frame of that kind.
 fn read_frame(input: &mut impl Read, expected: FrameKind) -> Result<Vec<u8>> {
-    let mut head = [0; HEAD_LEN];
-    input.read_exact(&mut head).with_context(|| format!("no {expected:?} frame"))?;
-    let head = FrameHead::decode(&head)?;
-    if head.kind != expected {
-        bail!("a {:?} frame instead of a {expected:?} frame", head.kind);
+    let (kind, payload) = read_any_frame(input).with_context(|| format!("no {expected:?} frame"))?;
+    if kind != expected {
+        bail!("a {kind:?} frame instead of a {expected:?} frame");
     }
+    Ok(payload)
+}
+
+/// Reads one frame. Memory is taken as bytes arrive, never because a head promises them.
+fn read_any_frame(input: &mut impl Read) -> Result<(FrameKind, Vec<u8>)> {
+    let mut head = [0; HEAD_LEN];
+    input.read_exact(&mut head)?;
+    let head = FrameHead::decode(&head)?;
     let mut payload = Vec::new();
     input.take(head.payload_len).read_to_end(&mut payload)?;
     let have = payload.len() as u64;
     if have < head.payload_len {
         return Err(WireError::Truncated { have, need: head.payload_len }.into());
     }
-    Ok(payload)
+    Ok((head.kind, payload))
 }
 
 fn end_with_client() -> Result<()> {
@@ -115,8 +156,8 @@ fn end_with_client() -> Result<()> {
     Ok(())
 }
 
-fn limit_memory(request: &Request) -> Result<()> {
-    let Some(limit) = request.memory_max else { return Ok(()) };
+fn limit_memory(memory_max: Option<u64>) -> Result<()> {
+    let Some(limit) = memory_max else { return Ok(()) };
     // A limit of the system that is lower already stays.
     let maximum = rustix::process::getrlimit(Resource::As).maximum;
     let limit = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));

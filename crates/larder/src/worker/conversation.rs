@@ -32,7 +32,7 @@ const GRACE_STEP: Duration = Duration::from_millis(2);
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 const ANSWER_LEN_MAX: u64 = 1 << 20;
 /// As good as no deadline, and still a point in time.
-const LONG: Duration = Duration::from_secs(1 << 30);
+pub(super) const LONG: Duration = Duration::from_secs(1 << 30);
 
 /// Compiles one module with a worker of its own.
 pub(super) fn hold(
@@ -58,13 +58,13 @@ pub(super) fn hold(
     end.judge(worker, limits)
 }
 
-struct Pipes {
-    stdin: UnixStream,
-    stdout: ChildStdout,
-    stderr: ChildStderr,
+pub(super) struct Pipes {
+    pub(super) stdin: UnixStream,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
 }
 
-fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
+pub(super) fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
     let start_error = |error| worker.start_error(&error);
     let (stdin, theirs) = UnixStream::pair().map_err(start_error)?;
     let mut command = Command::new(worker.path());
@@ -82,7 +82,7 @@ fn write_request(socket: UnixStream, request: &Request, module: &[u8]) {
     let _ = parts.into_iter().try_for_each(|part| send_all(&socket, part));
 }
 
-fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
+pub(super) fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
     while !bytes.is_empty() {
         match send(socket, bytes, SendFlags::NOSIGNAL) {
             Ok(sent) => bytes = &bytes[sent..],
@@ -94,9 +94,9 @@ fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
 }
 
 /// What the reading thread passes on: replies, then why there are no more.
-type Heard = Result<Reply, String>;
+pub(super) type Heard = Result<Reply, String>;
 
-fn read_replies(mut pipe: ChildStdout, sender: &Sender<Heard>) {
+pub(super) fn read_replies(mut pipe: ChildStdout, sender: &Sender<Heard>) {
     loop {
         let reply = read_reply(&mut pipe);
         let last = reply.is_err();
@@ -120,7 +120,7 @@ fn read_reply(pipe: &mut impl Read) -> Heard {
 }
 
 /// The last bytes of what the worker prints, as text.
-fn read_tail(mut pipe: impl Read) -> String {
+pub(super) fn read_tail(mut pipe: impl Read) -> String {
     let (mut tail, mut buffer) = (Vec::new(), [0; 4096]);
     while let Ok(length @ 1..) = pipe.read(&mut buffer) {
         tail.extend_from_slice(&buffer[..length]);
@@ -131,7 +131,7 @@ fn read_tail(mut pipe: impl Read) -> String {
 }
 
 /// How the worker's answers ended.
-enum Verdict {
+pub(super) enum Verdict {
     Done(Done),
     Failed(Failed),
     /// Neither of both came, and why.
@@ -162,6 +162,7 @@ impl Listener<'_> {
                 Ok(Ok(Reply::Object(object))) => self.compiled.objects.push((object.name, object.bytes)),
                 Ok(Ok(Reply::Done(done))) => return Verdict::Done(done),
                 Ok(Ok(Reply::Failed(failed))) => return Verdict::Failed(failed),
+                Ok(Ok(Reply::Symbols(_))) => return Verdict::Silence("it answers another question".to_owned()),
                 Ok(Err(why)) => return Verdict::Silence(why),
                 Err(RecvTimeoutError::Timeout) => return Verdict::TimedOut,
                 Err(RecvTimeoutError::Disconnected) => return Verdict::Silence("it was cut off".to_owned()),
@@ -171,7 +172,7 @@ impl Listener<'_> {
 }
 
 /// Waits for the worker's end; one that has no reason to live on is killed.
-fn bury(child: &mut Child, verdict: &Verdict) -> std::io::Result<ExitStatus> {
+pub(super) fn bury(child: &mut Child, verdict: &Verdict) -> std::io::Result<ExitStatus> {
     // A worker whose pipe is closed is about to end by itself, by a signal worth knowing; but perhaps it only closed it.
     if matches!(verdict, Verdict::Silence(_)) {
         let patience = Instant::now() + GRACE;
@@ -212,15 +213,15 @@ pub(super) fn ask(worker: &Worker, argument: &str) -> Result<Vec<u8>, CompileErr
 }
 
 /// All that is known about a worker that is gone.
-struct End {
-    heard: Verdict,
-    status: std::io::Result<ExitStatus>,
-    stderr: String,
-    compiled: Compiled,
+pub(super) struct End {
+    pub(super) heard: Verdict,
+    pub(super) status: std::io::Result<ExitStatus>,
+    pub(super) stderr: String,
+    pub(super) compiled: Compiled,
 }
 
 impl End {
-    fn judge(self, worker: &Worker, limits: &Limits) -> Result<Compiled, CompileError> {
+    pub(super) fn judge(self, worker: &Worker, limits: &Limits) -> Result<Compiled, CompileError> {
         let End { heard, status, stderr, compiled } = self;
         match heard {
             Verdict::Done(done) => finish(compiled, done).map_err(|why| worker.protocol(why, stderr.as_bytes())),

@@ -85,6 +85,9 @@ fn native(case: &Case, corner: &Corner, module: &Path, extras: &[(String, PathBu
     if case.flags.iter().any(|flag| flag == "-fno-pic") {
         command.arg("-no-pie");
     }
+    if case.directives.extras.iter().any(|extra| extra.is_bitcode()) {
+        command.args(["-flto", "-fuse-ld=lld"]);
+    }
     command.arg(module).args(extras.iter().map(|(_, file)| file)).arg("-o").arg(&program).arg("-lm");
     process::run(&mut command, b"")?.success("linking the native program")?;
     let ran = run_program(case, &mut corner.command(program))?;

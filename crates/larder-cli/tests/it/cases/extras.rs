@@ -32,6 +32,11 @@ impl Extra {
         Ok(Extra { kind: kind.to_owned(), sources, compiler: compilers.into_iter().next(), flags })
     }
 
+    /// Whether it is an archive whose members are bitcode: a native linker compiles them at link time.
+    pub(crate) fn is_bitcode(&self) -> bool {
+        self.flags.iter().any(|flag| flag == "-emit-llvm")
+    }
+
     /// Makes the file that the option names.
     pub(crate) fn make(&self, case: &Case, corner: &Corner, number: usize) -> Result<PathBuf> {
         let sources = self.sources.iter().map(|source| case.source(source)).collect::<Result<Vec<_>>>()?;

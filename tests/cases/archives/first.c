@@ -1,0 +1,2 @@
+int second(void);
+int first(void) { return 10 + second(); }

@@ -1,0 +1,2 @@
+int second(void);
+int late(void) { return 40 + second(); }
