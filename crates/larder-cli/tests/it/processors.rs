@@ -11,6 +11,7 @@ tests![
     two_machines_share_a_store,
     an_image_for_a_better_machine,
     an_option_for_a_better_machine,
+    functions_for_a_better_machine,
     baseline_code_is_shared
 ];
 
@@ -61,6 +62,26 @@ fn an_option_for_a_better_machine() -> Result<()> {
     for options in [["--cpu", "x86-64-v3"], ["--features", "+avx2"]] {
         let mut command = corner.larder()?;
         let ran = process::run(command.env("LARDER_CPU_FEATURES", OLD).arg("run").args(options).arg(&module), b"")?;
+        ensure!(ran.ending == Ending::Exit(125), "{options:?}: {} {}", ran.ending, ran.err());
+        ensure!(ran.stdout.is_empty() && ran.err().contains("avx2"), "{options:?}: {}{}", ran.out(), ran.err());
+    }
+    Ok(())
+}
+
+/// What a front end was told about the processor, with `-march=x86-64-v3` for instance, stands in each function.
+const OF_NEW: &str = r#"define i32 @main() #0 { ret i32 5 }
+attributes #0 = { "target-cpu"="x86-64-v3" }"#;
+
+fn functions_for_a_better_machine() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", OF_NEW)?;
+    let (_, report) = run_as(&corner, NEW, &[], &module)?;
+    report.must_miss()?;
+    // Neither what is in the store nor what could be compiled.
+    for options in [&[][..], &["--no-store"]] {
+        let mut command = corner.larder()?;
+        command.env("LARDER_CPU_FEATURES", OLD).arg("run").args(options).arg(&module);
+        let ran = process::run(&mut command, b"")?;
         ensure!(ran.ending == Ending::Exit(125), "{options:?}: {} {}", ran.ending, ran.err());
         ensure!(ran.stdout.is_empty() && ran.err().contains("avx2"), "{options:?}: {}{}", ran.out(), ran.err());
     }
