@@ -30,7 +30,7 @@ Examples:
   clang -emit-llvm -c -o - prog.c | larder run -
   larder run --cpu x86-64-v2 prog.bc   code that any machine of the last ten years can run
   larder run prog.image                an image made by `larder build`
-  larder run -L plugins -lgame prog.bc with libgame.so of that directory
+  larder run -L plugins -lgame prog.bc with libgame.so of that directory, or what is needed of libgame.a
   larder run --extra-module rows.bc --extra-object fast.o --extra-archive libquery.a main.bc
                                        link several inputs; a changed module alone is compiled again
 

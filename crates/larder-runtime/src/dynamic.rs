@@ -1,7 +1,7 @@
 //! What a program learns of itself from the dynamic linker.
 //!
 //! A native program that was linked with `-rdynamic` is the first object of its process: `dlsym` finds its functions, plug-ins that it
-//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`Offer`] makes up for it in two ways:
+//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`offer`] makes up for it in two ways:
 //!
 //! - Images get functions of this module in place of `dlopen`, `dlsym`, `dladdr`, `dl_iterate_phdr` and their kin. They
 //!   [answer](answers) what concerns images, and pass the rest on.
@@ -13,7 +13,6 @@
 
 use crate::load::Shared;
 use crate::os::{self, Library};
-use crate::registry;
 use crate::resolve::Address;
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -26,68 +25,35 @@ pub(crate) use answers::override_of;
 /// An image that the dynamic linker's answers include.
 #[derive(Debug, Clone)]
 struct Offered {
-    base: usize,
+    image: Arc<Shared>,
     /// What the program is called by those who ask for its file.
     name: Arc<CStr>,
     /// The object with its names; `None` if it could not be loaded, of which those hear who need it.
     object: Arc<OnceLock<Option<Library>>>,
 }
 
-/// In the order of the search.
+/// In the order of the search. They stay to the end of the process, as programs do: nobody could take back what was looked up.
 static OFFERED: RwLock<Vec<Offered>> = RwLock::new(Vec::new());
 
 fn offered() -> Vec<Offered> {
     OFFERED.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-impl Offered {
-    /// The image, kept loaded as long as the answer; `None` if it is going.
-    fn image(&self) -> Option<Arc<Shared>> {
-        let entry = registry::find(self.base)?;
-        // SAFETY: an entry of the registry has the `Weak` of an image that is registered, and offers end before their images.
-        unsafe { Shared::another(entry.shared) }
-    }
-
-    fn load_object(&self) -> Option<Library> {
-        let image = self.image()?;
-        os::load_from_memory(&object::of_exports(image.image(), self.base)).ok()
-    }
-}
-
-/// Keeps an image's exports known to the dynamic linker until dropped.
-#[derive(Debug)]
-pub(crate) struct Offer {
-    base: usize,
-}
-
-impl Offer {
-    /// Makes the exports of the image at `base` known, under the name of its program.
-    pub(crate) fn new(base: usize, name: &CStr) -> Offer {
-        let offered = Offered { base, name: CString::from(name).into(), object: Arc::default() };
-        OFFERED.write().unwrap_or_else(PoisonError::into_inner).push(offered);
-        Offer { base }
-    }
-}
-
-impl Drop for Offer {
-    fn drop(&mut self) {
-        let mut offered = OFFERED.write().unwrap_or_else(PoisonError::into_inner);
-        let (mine, others) = std::mem::take(&mut *offered).into_iter().partition(|offered| offered.base == self.base);
-        *offered = others;
-        drop(offered);
-        let mine: Vec<Offered> = mine;
-        mine.iter().filter_map(|offered| *offered.object.get()?).for_each(Library::close);
-    }
+/// Makes the exports of an image known, under the name of its program.
+pub(crate) fn offer(image: Arc<Shared>, name: &CStr) {
+    let offered = Offered { image, name: CString::from(name).into(), object: Arc::default() };
+    OFFERED.write().unwrap_or_else(PoisonError::into_inner).push(offered);
 }
 
 /// Loads what libraries need that refer to offered images.
 pub(crate) fn prepare_for_libraries() {
     for offered in offered() {
-        offered.object.get_or_init(|| offered.load_object());
+        let load = || os::load_from_memory(&object::of_exports(offered.image.image(), offered.image.base())).ok();
+        offered.object.get_or_init(load);
     }
 }
 
 /// The first offered image's export of that name.
 fn symbol(name: &CStr) -> Option<Address> {
-    offered().iter().find_map(|offered| offered.image()?.symbol(name.to_bytes()))
+    offered().iter().find_map(|offered| offered.image.symbol(name.to_bytes()))
 }

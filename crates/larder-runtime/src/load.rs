@@ -260,14 +260,7 @@ impl Bound {
         let base = parts.region.base();
         let owner = exit::owner(base, &header);
         let described = Described::new(&parts.image, base, &parts.path);
-        let shared = Arc::new(Shared {
-            offer: OnceLock::new(),
-            known: OnceLock::new(),
-            _described: described,
-            tls,
-            owner,
-            parts,
-        });
+        let shared = Arc::new(Shared { known: OnceLock::new(), _described: described, tls, owner, parts });
         let weak = Arc::downgrade(&shared);
         // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
         let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
@@ -280,7 +273,6 @@ impl Bound {
 /// The order of the fields is the order of the undoing.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    offer: OnceLock<dynamic::Offer>,
     known: OnceLock<unwind::Known>,
     _described: Option<Described>,
     tls: Option<tls::Module>,
@@ -304,6 +296,11 @@ impl Shared {
         &self.parts.image
     }
 
+    /// Address of its first byte.
+    pub(crate) fn base(&self) -> usize {
+        self.parts.region.base()
+    }
+
     /// Address of an export.
     pub(crate) fn symbol(&self, name: &[u8]) -> Option<Address> {
         let export = self.image().exports().find(name)?;
@@ -319,7 +316,7 @@ impl Shared {
         // SAFETY: R is mapped as long as `self` and never written.
         let r = unsafe { self.parts.region.bytes(0..self.image().header().r_len()) };
         let headers = Segments::of_elf(r);
-        info.dlpi_addr = self.parts.region.base() as libc::Elf64_Addr;
+        info.dlpi_addr = self.base() as libc::Elf64_Addr;
         info.dlpi_phdr = self.address(headers.offset).cast();
         info.dlpi_phnum = headers.count;
         info.dlpi_tls_modid = 0;
@@ -398,9 +395,10 @@ impl Sealed {
     }
 
     /// Lets the dynamic linker's answers include the image's exports, as a native program's: what the image asks by `dlsym` and its kin, and
-    /// what libraries refer to. `name` is what the program is called; `libraries` are those it was started with.
+    /// what libraries refer to. `name` is what the program is called; `libraries` are those it was started with. The image
+    /// stays to the end of the process.
     pub fn offer_exports(&self, name: &CStr, libraries: &Libraries) {
-        self.0.offer.get_or_init(|| dynamic::Offer::new(self.0.parts.region.base(), name));
+        dynamic::offer(Arc::clone(&self.0), name);
         if !libraries.is_empty() {
             dynamic::prepare_for_libraries();
         }

@@ -10,6 +10,7 @@ tests![
     libraries_behave_as_if_linked,
     a_library_comes_before_the_c_library_and_after_its_elders,
     libraries_are_found_as_a_linker_finds_them,
+    an_archive_gives_what_is_needed_of_it,
     what_is_missing_is_named_with_its_places
 ];
 
@@ -115,6 +116,23 @@ fn libraries_are_found_as_a_linker_finds_them() -> Result<()> {
     ]);
     let ran = process::run(&mut command, b"")?;
     ensure!(ran.ending == Ending::Exit(4), "{} {}", ran.out(), ran.err());
+    Ok(())
+}
+
+fn an_archive_gives_what_is_needed_of_it() -> Result<()> {
+    let corner = Corner::new()?;
+    corner.write("used.c", "int used(void) { return 9; }\n")?;
+    corner.write("unused.c", "int nowhere(void);\nint unused(void) { return nowhere(); }\n")?;
+    corner.write("main.c", "int used(void);\nint main(void) { return used(); }\n")?;
+    std::fs::create_dir(corner.work().join("lib"))?;
+    clang(&corner, &["-c", "used.c", "unused.c"])?;
+    clang(&corner, &["-c", "-emit-llvm", "main.c", "-o", "main.bc"])?;
+    let archive = ["rcs", "lib/libparts.a", "used.o", "unused.o"];
+    process::run(corner.command(tools::llvm("llvm-ar")?).args(archive), b"")?.success("llvm-ar")?;
+    for way in ["cold", "warm"] {
+        let ran = process::run(corner.larder()?.args(["run", "-Llib", "-lparts", "main.bc"]), b"")?;
+        ensure!(ran.ending == Ending::Exit(9), "{way}: {} {}", ran.ending, ran.err());
+    }
     Ok(())
 }
 

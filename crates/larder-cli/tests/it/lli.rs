@@ -48,6 +48,8 @@ fn corner() -> Result<Corner> {
         let mut clang = corner.command(tools::llvm("clang")?);
         process::run(clang.arg("-O1").args(flags).arg(source).args(["-o", name]), b"")?.success("clang")?;
     }
+    let archive = ["rcs", "libsecond.a", "second.o"];
+    process::run(corner.command(tools::llvm("llvm-ar")?).args(archive), b"")?.success("llvm-ar")?;
     corner.write("bad.ll", "define nothing\n")?;
     Ok(corner)
 }
@@ -95,7 +97,8 @@ fn lines_show_what_lli_shows() -> Result<()> {
         -dlopen=./libx.so library.bc
         -load ./libx.so library.bc
         -extra-module=second.bc library.bc
-        -jd main --extra-object second.o library.bc";
+        -jd main --extra-object second.o library.bc
+        -extra-archive=libsecond.a library.bc";
     for line in lines.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (theirs, ours) = both(&corner, &words, b"")?;

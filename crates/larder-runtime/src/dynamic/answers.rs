@@ -120,7 +120,7 @@ unsafe fn describe_image(entry: &Entry, address: *const c_void, info: *mut Dl_in
     // SAFETY: the entry is that of an image whose code is calling or known to the caller.
     let Some(image) = (unsafe { Shared::another(entry.shared) }) else { return 0 };
     let offset = (address as usize - entry.start) as u64;
-    let name = offered().into_iter().find(|offered| offered.base == entry.start).map(|offered| offered.name);
+    let name = offered().into_iter().find(|offered| offered.image.base() == entry.start).map(|offered| offered.name);
     let found = export_at(&image, offset);
     let export_name = found.and_then(|export| image.image().c_text(export.name)).map_or(null(), CStr::as_ptr);
     // SAFETY: the image is loaded, and with it its link map.
@@ -168,9 +168,8 @@ unsafe extern "C-unwind" fn pass_on(info: *mut dl_phdr_info, len: usize, visitor
     // SAFETY: its name is a C string.
     let is_host = unsafe { *shown.dlpi_name } == 0;
     for offered in offered().iter().filter(|_| is_host) {
-        let Some(image) = offered.image() else { continue };
         let mut own = shown;
-        image.describe_segments(&mut own);
+        offered.image.describe_segments(&mut own);
         own.dlpi_name = c"".as_ptr();
         // SAFETY: the caller of `dl_iterate_phdr` gave it for this.
         let answer = unsafe { (visitor.visit)(&raw mut own, len, visitor.data) };

@@ -128,3 +128,37 @@ fn file(symbols: &[u8], hash: &[u8], strings: &[u8]) -> Vec<u8> {
     file.0.extend([symbols, hash, strings].concat());
     file.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks a hash up as dynamic linkers do; answers the symbol's number.
+    fn find(table: &[u8], hash: u32) -> Option<usize> {
+        let word = |at: usize| table[at * 4..].first_chunk().map_or(0, |word| u32::from_le_bytes(*word));
+        let (buckets, chain) = (6, 6 + word(0) as usize);
+        let mut symbol = word(buckets + (hash % word(0)) as usize) as usize;
+        while symbol > 0 {
+            let entry = word(chain + symbol - 1);
+            match entry ^ hash {
+                0 | 1 => return Some(symbol),
+                _ => symbol = if entry & 1 == 1 { 0 } else { symbol + 1 },
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn every_hash_is_found_and_no_other() {
+        for count in [0_u32, 1, 2, 7, 500] {
+            let bucket_count = count.max(1);
+            let mut hashes: Vec<u32> = (0..count).map(|i| i.wrapping_mul(0x9e37_79b8)).collect();
+            hashes.sort_by_key(|hash| hash % bucket_count);
+            let table = hash_table(&hashes, bucket_count);
+            for (index, hash) in hashes.iter().enumerate() {
+                assert_eq!(find(&table, *hash), Some(index + 1), "{count}");
+            }
+            assert_eq!(find(&table, 0x1234_5678), None);
+        }
+    }
+}

@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder_format::image::PAGE;
 use rustix::fs::{FileType, Mode, OFlags};
@@ -258,12 +259,6 @@ impl Library {
         NonNull::new(handle).map(Library).ok_or_else(dynamic_linker_error)
     }
 
-    /// Gives back one loading of it.
-    pub(crate) fn close(self) {
-        // SAFETY: the handle is one that `dlopen` gave and whose last copy this is.
-        unsafe { libc::dlclose(self.0.as_ptr()) };
-    }
-
     /// What [`crate::unwind::library_at`] calls it.
     pub(crate) fn link_map(self) -> Option<usize> {
         let mut map: usize = 0;
@@ -279,12 +274,21 @@ impl Library {
     }
 }
 
+/// Steps on the spot, another number of them in another order each time: the dynamic linker knows libraries by their paths, and takes a path that
+/// it has seen for the library that it had then, though the descriptor is another file by now.
+fn unheard_of_prefix() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let bits = u64::BITS - count.leading_zeros();
+    (0..bits).map(|bit| if count >> bit & 1 == 0 { "./" } else { ".//" }).collect()
+}
+
 /// Loads a shared library without code from memory. Its symbols become part of the process's.
 pub(crate) fn load_from_memory(bytes: &[u8]) -> io::Result<Library> {
     let file = rustix::fs::memfd_create(c"larder-exports", rustix::fs::MemfdFlags::CLOEXEC)?;
     let mut file = std::fs::File::from(file);
     io::Write::write_all(&mut file, bytes)?;
-    let path = format!("/proc/self/fd/{}\0", file.as_raw_fd());
+    let path = format!("/proc/self/fd/{}{}\0", unheard_of_prefix(), file.as_raw_fd());
     let path = CStr::from_bytes_with_nul(path.as_bytes()).map_err(io::Error::other)?;
     // SAFETY: there is nothing to initialise in it.
     unsafe { Library::open(path) }.map_err(io::Error::other)

@@ -6,6 +6,7 @@ mod damage;
 mod host;
 mod indirect;
 mod lifetime;
+mod offers;
 mod protection;
 mod running;
 mod small;
