@@ -77,6 +77,7 @@ impl Args {
                 cpu: CpuBase::Native,
                 features: Vec::new(),
                 no_source: false,
+                lto: false,
             },
             limits: LimitArgs { timeout: None, memory: None, threads: None },
             inputs: ExtraInputs::default(),
@@ -147,6 +148,9 @@ pub(crate) struct CodeArgs {
     /// Leave the module out of the image: it can't be rebuilt from then
     #[arg(long)]
     pub(crate) no_source: bool,
+    /// Optimise all modules as one; then a change of one compiles all of them
+    #[arg(long)]
+    pub(crate) lto: bool,
 }
 
 /// How far a compilation may go. None of it changes the code.
@@ -304,6 +308,7 @@ impl CodeArgs {
             cpu,
             exports,
             keep_source: !self.no_source,
+            lto: self.lto,
         })
     }
 }

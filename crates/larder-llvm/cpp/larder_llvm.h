@@ -90,6 +90,8 @@ void larder_symbols(const LarderModule *module, void *context,
 // Links another module into this one, by the rules of native linkers. `input` need not outlive the call.
 LarderStatus larder_link(LarderModule *module, LarderBytes input,
                          LarderBytes name);
+// Makes declarations of the definitions of these names, which have a NUL behind each.
+void larder_give_way(LarderModule *module, LarderBytes names);
 // Makes internal what is not among `keep`: names with a NUL behind each.
 void larder_internalise(LarderModule *module, LarderBytes keep);
 // The module as bitcode.

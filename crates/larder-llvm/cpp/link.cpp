@@ -64,6 +64,14 @@ StringSet<> hidden_uses(const Module &module) {
   return names;
 }
 
+void each_name(LarderBytes names, function_ref<void(StringRef)> visit) {
+  for (StringRef rest = text(names); !rest.empty();) {
+    auto [name, behind] = rest.split('\0');
+    visit(name);
+    rest = behind;
+  }
+}
+
 } // namespace
 
 void larder_symbols(const LarderModule *self, void *context,
@@ -105,14 +113,24 @@ LarderStatus larder_link(LarderModule *self, LarderBytes input,
   return LARDER_OK;
 }
 
+void larder_give_way(LarderModule *self, LarderBytes names) {
+  each_name(names, [&](StringRef name) {
+    GlobalValue *value = self->module->getNamedValue(name);
+    if (auto *function = dyn_cast_or_null<Function>(value)) {
+      function->deleteBody();
+      function->setComdat(nullptr);
+    } else if (auto *variable = dyn_cast_or_null<GlobalVariable>(value)) {
+      variable->setInitializer(nullptr);
+      variable->setLinkage(GlobalValue::ExternalLinkage);
+      variable->setComdat(nullptr);
+    }
+  });
+}
+
 void larder_internalise(LarderModule *self, LarderBytes keep) {
   Module &module = *self->module;
   StringSet<> names = hidden_uses(module);
-  for (StringRef rest = text(keep); !rest.empty();) {
-    auto [name, behind] = rest.split('\0');
-    names.insert(name);
-    rest = behind;
-  }
+  each_name(keep, [&](StringRef name) { names.insert(name); });
   internalizeModule(module, [&](const GlobalValue &value) {
     return names.contains(value.getName());
   });

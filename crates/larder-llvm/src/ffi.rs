@@ -68,6 +68,7 @@ unsafe extern "C" {
     fn larder_symbols(module: *const RawModule, context: *mut c_void, receive: extern "C" fn(*mut c_void, u32, Bytes));
     fn larder_link(module: *mut RawModule, input: Bytes, name: Bytes) -> u32;
     fn larder_internalise(module: *mut RawModule, keep: Bytes);
+    fn larder_give_way(module: *mut RawModule, names: Bytes);
     fn larder_write(module: *const RawModule, context: *mut c_void, receive: Receive);
     fn larder_prepare(module: *mut RawModule) -> u32;
     fn larder_optimise(module: *mut RawModule, part_size: u64) -> u32;
@@ -275,9 +276,16 @@ impl<'a, S: Sink> Module<'a, S> {
         Status::of(unsafe { larder_link(self.raw.as_ptr(), Bytes::of(input), Bytes::of(name.as_bytes())) })
     }
 
+    /// Makes declarations of the definitions of these names.
+    pub(crate) fn give_way(&mut self, names: &[String]) {
+        let names = with_nuls(names);
+        // SAFETY: the module is live and not shared; the names outlive the call.
+        unsafe { larder_give_way(self.raw.as_ptr(), Bytes::of(&names)) }
+    }
+
     /// Makes internal what is not among these names.
     pub(crate) fn internalise(&mut self, keep: &[String]) {
-        let names: Vec<u8> = keep.iter().flat_map(|name| name.bytes().chain([0])).collect();
+        let names = with_nuls(keep);
         // SAFETY: the module is live and not shared; the names outlive the call.
         unsafe { larder_internalise(self.raw.as_ptr(), Bytes::of(&names)) }
     }
@@ -364,6 +372,10 @@ impl<S> Drop for Module<'_, S> {
         // SAFETY: nobody else has the pointer.
         unsafe { larder_module_free(self.raw.as_ptr()) }
     }
+}
+
+fn with_nuls(names: &[String]) -> Vec<u8> {
+    names.iter().flat_map(|name| name.bytes().chain([0])).collect()
 }
 
 extern "C" fn append(context: *mut c_void, bytes: Bytes) {

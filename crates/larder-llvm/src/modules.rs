@@ -24,8 +24,8 @@ pub fn about_modules(
             reply(Reply::Symbols(Symbols { symbols: about.read(bytes, name)?.symbols() }));
             Ok(())
         }),
-        ModulesTask::Link { keep } => {
-            let bytes = about.link(named(), keep.as_deref())?;
+        ModulesTask::Link { keep, give_way } => {
+            let bytes = about.link(named(), keep.as_deref(), give_way)?;
             reply(Reply::Object(Object { name: LINKED.to_owned(), bytes }));
             Ok(())
         }
@@ -57,6 +57,7 @@ impl About<'_> {
         &self,
         mut modules: impl Iterator<Item = (&'m String, &'m Vec<u8>)>,
         keep: Option<&[String]>,
+        give_way: &[String],
     ) -> Result<Vec<u8>, CompileError> {
         let error = |name: &str, status| match status {
             Status::Ok => Ok(()),
@@ -71,6 +72,7 @@ impl About<'_> {
         for (name, bytes) in modules {
             error(name, linked.link(bytes, name))?;
         }
+        linked.give_way(give_way);
         if let Some(keep) = keep {
             linked.internalise(keep);
         }

@@ -15,6 +15,8 @@ use larder_link::{
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+mod merged;
+
 /// First bytes of LLVM bitcode, bare and in its wrapper.
 const BITCODE: [&[u8]; 2] = [b"BC\xc0\xde", b"\xde\xc0\x17\x0b"];
 
@@ -55,6 +57,9 @@ pub(crate) fn gather<'a>(
 ) -> Result<Vec<Part<'a>>, Error> {
     let items = expand(inputs)?;
     let generator = Generator { keep: items.len() > 1, ..*generator };
+    if generator.code.options.lto && items.iter().filter(|item| item.is_module).count() > 1 {
+        return merged::gather(&generator, &items, wanted, progress);
+    }
     let mut gathering = Gathering { items: &items, generator, generated: BTreeMap::new() };
     let given = gathering.modules(|item| !item.is_member);
     gathering.generate(&given, progress)?;
@@ -150,28 +155,7 @@ impl<'a> Gathering<'_, 'a> {
                 (None, None) => Cow::Borrowed(&objects[index][..]),
             });
         }
-        let (entrants, firsts) = self.entrants(&mentions);
-        let item = |taken: Taken| firsts[taken.entrant] + taken.member.unwrap_or_default();
-        Ok(take_members(wanted, &entrants).into_iter().map(item).collect())
-    }
-
-    /// The link line, and the number of the first item of each thing on it.
-    fn entrants<'m>(&self, mentions: &'m [Cow<'_, [Mention<'m>]>]) -> (Vec<Entrant<'m, 'm>>, Vec<usize>) {
-        let (mut entrants, mut firsts): (Vec<Entrant<'m, 'm>>, Vec<usize>) = (Vec::new(), Vec::new());
-        let mut last_input = None;
-        for (index, (item, mentions)) in self.items.iter().zip(mentions).enumerate() {
-            match entrants.last_mut() {
-                Some(Entrant::Archive(members)) if item.is_member && last_input == Some(item.input) => {
-                    members.push(mentions);
-                    continue;
-                }
-                _ if item.is_member => entrants.push(Entrant::Archive(vec![mentions])),
-                _ => entrants.push(Entrant::Objects(mentions)),
-            }
-            firsts.push(index);
-            last_input = Some(item.input);
-        }
-        (entrants, firsts)
+        Ok(order(self.items, &mentions, &[], wanted))
     }
 
     fn parts(mut self, order: &[usize]) -> Vec<Part<'a>> {
@@ -185,6 +169,33 @@ impl<'a> Gathering<'_, 'a> {
         };
         order.iter().map(part).collect()
     }
+}
+
+/// Numbers of the items that are taken by what they mention, in the order in which they enter the program. What is mentioned `behind` is part
+/// of the program as well.
+fn order(
+    items: &[Item<'_>],
+    mentions: &[Cow<'_, [Mention<'_>]>],
+    behind: &[Mention<'_>],
+    wanted: &[&[u8]],
+) -> Vec<usize> {
+    let (mut entrants, mut firsts): (Vec<Entrant<'_, '_>>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut last_input = None;
+    for (index, (item, mentions)) in items.iter().zip(mentions).enumerate() {
+        match entrants.last_mut() {
+            Some(Entrant::Archive(members)) if item.is_member && last_input == Some(item.input) => {
+                members.push(mentions);
+                continue;
+            }
+            _ if item.is_member => entrants.push(Entrant::Archive(vec![mentions])),
+            _ => entrants.push(Entrant::Objects(mentions)),
+        }
+        firsts.push(index);
+        last_input = Some(item.input);
+    }
+    entrants.push(Entrant::Objects(behind));
+    let item = |taken: Taken| firsts.get(taken.entrant).map(|first| first + taken.member.unwrap_or_default());
+    take_members(wanted, &entrants).into_iter().filter_map(item).collect()
 }
 
 impl Item<'_> {

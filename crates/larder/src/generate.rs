@@ -92,6 +92,21 @@ impl Generator<'_> {
         })
     }
 
+    /// The modules as one, as bitcode.
+    pub(crate) fn link_modules(
+        &self,
+        modules: &[Ir<'_>],
+        keep: Option<Vec<String>>,
+        give_way: Vec<String>,
+    ) -> Result<Vec<u8>, Error> {
+        let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
+        let named: Vec<_> = modules.iter().map(|module| (module.name, module.bytes)).collect();
+        worker.link_modules(&named, keep, give_way, &self.larder.settings.limits).map_err(|source| {
+            let module = modules.first().map_or(String::new(), |module| module.name.to_owned());
+            Error::Compile { module, source }
+        })
+    }
+
     fn key(&self, module: &Ir<'_>) -> Key {
         self.code.objects_key(&ModuleId::Digest(module.digest))
     }
@@ -187,7 +202,7 @@ impl Generator<'_> {
         threads: u32,
         sender: &Sender<Told>,
     ) -> Result<(ModuleObjects, Vec<(String, Duration)>), Error> {
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _ } = self.code.options;
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _ } = self.code.options;
         let request = Request {
             name: module.name.to_owned(),
             level: level.letter().to_owned(),

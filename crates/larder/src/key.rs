@@ -56,7 +56,7 @@ impl KeyFields<'_> {
     /// The digest of all fields and of the versions of format and ABI.
     pub fn key(&self) -> Key {
         let KeyFields { inputs, code } = *self;
-        let CompileOptions { level: _, passes: _, cpu: _, exports, keep_source } = code.options;
+        let CompileOptions { level: _, passes: _, cpu: _, exports, keep_source, lto } = code.options;
         let mut fields = Fields(blake3::Hasher::new_derive_key(IMAGE_CONTEXT));
         inputs.iter().for_each(|input| fields.add_input(input));
         match exports {
@@ -64,6 +64,7 @@ impl KeyFields<'_> {
             Exports::Only(names) => names.iter().for_each(|name| fields.add(7, name.as_bytes())),
         }
         fields.add(8, &[u8::from(*keep_source)]);
+        fields.add(15, &[u8::from(*lto)]);
         fields.add_code(&code);
         fields.add(11, &FORMAT_VERSION.to_le_bytes());
         Key(*fields.0.finalize().as_bytes())
@@ -93,8 +94,9 @@ impl Fields {
 
     fn add_code(&mut self, code: &CodeFields<'_>) {
         let CodeFields { options, host, triple, toolchain } = *code;
-        // What an image offers and carries is the linker's affair: it does not reach a module's objects.
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _ } = options;
+        // What an image offers and carries is the linker's affair: it does not reach a module's objects. Modules that are optimised as one
+        // are one module.
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _ } = options;
         // The set that results is what matters, not how it was asked for.
         let Cpu { base: _, add: _, remove: _ } = cpu;
         self.add(3, level.letter().as_bytes());
@@ -151,6 +153,7 @@ mod tests {
             with(|o| o.exports = Exports::Only(vec!["main".into(), "f".into()])),
             with(|o| o.exports = Exports::Only(vec!["mainf".into()])),
             with(|o| o.keep_source = false),
+            with(|o| o.lto = true),
         ];
         let (host, other) = (set(&["sse2"]), set(&["sse2", "avx"]));
         let code = CodeFields { options: &base, host: &host, triple: "x86_64-pc-linux-gnu", toolchain: "LLVM 22.1.8" };

@@ -24,12 +24,21 @@ pub struct CompileOptions {
     pub exports: Exports,
     /// Whether the image carries the module, to be rebuilt from on another machine.
     pub keep_source: bool,
+    /// Whether all modules of a program are optimised as one (link-time optimisation). Then a changed module compiles all of them.
+    pub lto: bool,
 }
 
 impl Default for CompileOptions {
     /// `-O2` for this machine, every visible name, with the module.
     fn default() -> Self {
-        CompileOptions { level: Level::O2, passes: None, cpu: Cpu::default(), exports: Exports::All, keep_source: true }
+        CompileOptions {
+            level: Level::O2,
+            passes: None,
+            cpu: Cpu::default(),
+            exports: Exports::All,
+            keep_source: true,
+            lto: false,
+        }
     }
 }
 

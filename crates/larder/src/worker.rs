@@ -253,6 +253,19 @@ impl Worker {
         Ok(answers.symbols)
     }
 
+    /// Links modules into one, as bitcode. `keep` are names that others use, or may look for: everything else becomes internal (`None`:
+    /// nothing does). The definitions of `give_way` are somebody else's.
+    pub fn link_modules(
+        &self,
+        modules: &[(&str, &[u8])],
+        keep: Option<Vec<String>>,
+        give_way: Vec<String>,
+        limits: &Limits,
+    ) -> Result<Vec<u8>, CompileError> {
+        let mut answers = self.about_modules(ModulesTask::Link { keep, give_way }, modules, limits)?;
+        answers.linked.pop().ok_or_else(|| self.protocol("it answers without a module", b""))
+    }
+
     fn about_modules(
         &self,
         task: ModulesTask,

@@ -26,6 +26,7 @@ tests![
     what_can_not_be_linked_in_is_named,
     members_are_those_that_lld_takes,
     archives_are_refused_by_name,
+    modules_are_optimised_as_one_on_request,
 ];
 
 /// A program of three modules that ends with `1 + middle + last`.
@@ -411,4 +412,40 @@ fn archives_are_refused_by_name() -> Result<()> {
     let text = run(&archive("rcS", "text.a")?)?;
     ensure!(text.ending == Ending::Exit(125) && text.err().contains(": f"), "{}", text.err());
     Ok(())
+}
+
+/// A function of one module that is used in another only: without link-time optimisation it stays, with it nothing is left of it.
+fn modules_are_optimised_as_one_on_request() -> Result<()> {
+    let three = Three::new()?;
+    let units = |options: &[&str]| -> Result<String> {
+        let mut command = three.corner.larder()?;
+        command.arg("build").args(options).arg("--export=main").arg("--extra-module").arg(&three.files[1]);
+        command.arg("--extra-module").arg(&three.files[2]).arg(&three.files[0]).args(["-o", "p.image"]);
+        process::run(&mut command, b"")?.success("larder build")?;
+        let shown = process::run(three.corner.larder()?.args(["inspect", "--json", "p.image"]), b"")?;
+        let image: Value = serde_json::from_str(&shown.success("larder inspect")?.out())?;
+        let ran = process::run(three.corner.larder()?.args(["run", "p.image"]), b"")?;
+        ensure!(ran.ending == Ending::Exit(31), "{options:?}: {} {}", ran.ending, ran.err());
+        let units = image["units"].as_array().context("no units")?.iter().filter_map(|unit| unit["name"].as_str());
+        Ok(units.collect::<Vec<_>>().join(" "))
+    };
+    ensure!(units(&[])? == "main middle last", "without: {}", units(&[])?);
+    ensure!(units(&["--lto"])? == "main", "with: {}", units(&["--lto"])?);
+    let refused = |words: &[&str]| -> Result<()> {
+        let mut command = three.corner.larder()?;
+        command.args(["run", "--lto", "--extra-module"]).arg(&three.files[1]).arg("--extra-module");
+        let ran = process::run(command.arg(&three.files[2]).arg(&three.files[0]), b"")?;
+        ensure!(ran.ending == Ending::Exit(125), "{} {}", ran.ending, ran.err());
+        for word in words {
+            ensure!(ran.err().contains(word), "doesn't say {word}: {}", ran.err());
+        }
+        Ok(())
+    };
+    three.corner.write("last.ll", value("last", 20) + &value("middle", 30))?;
+    refused(&["middle is defined twice", "middle.ll", "last.ll"])?;
+    three
+        .corner
+        .write("middle.ll", String::from("target triple = \"x86_64-pc-linux-gnu\"\n") + &value("middle", 10))?;
+    three.corner.write("last.ll", String::from("target triple = \"aarch64-linux-gnu\"\n") + &value("last", 20))?;
+    refused(&["last.ll", "aarch64-linux-gnu"])
 }

@@ -26,6 +26,8 @@ pub enum ModulesTask {
     Link {
         /// Names that others use, or may look for; everything else becomes internal. `None`: nothing does.
         keep: Option<Vec<String>>,
+        /// Names whose definition is somebody else's: those of the modules give way.
+        give_way: Vec<String>,
     },
 }
 
@@ -73,8 +75,8 @@ mod tests {
     fn requests_come_back_as_they_were() {
         for task in [
             ModulesTask::Symbols,
-            ModulesTask::Link { keep: None },
-            ModulesTask::Link { keep: Some(vec!["main".to_owned()]) },
+            ModulesTask::Link { keep: None, give_way: Vec::new() },
+            ModulesTask::Link { keep: Some(vec!["main".to_owned()]), give_way: vec!["f".to_owned()] },
         ] {
             let request = ModulesRequest { task, names: vec!["a.bc".to_owned(), "b.bc".to_owned()], memory_max: None };
             let frame = request.encode();

@@ -1,0 +1,1 @@
+int member(void) { return 7; }
