@@ -65,7 +65,7 @@ pub(crate) fn in_our_words(words: Vec<OsString>) -> anyhow::Result<Vec<OsString>
     };
     let (before, line) = words.split_at(at + 1);
     let mut said = before.to_vec();
-    let names_file = Line { run, words: line.to_vec().into_iter() }.rewrite(&mut said)?;
+    let names_file = Line { run, words: line.iter().cloned() }.rewrite(&mut said)?;
     if !names_file && called_as_lli().is_some() {
         said.push("-".into());
     }
@@ -86,7 +86,7 @@ pub(crate) fn options() -> Vec<u8> {
 /// The rest of a command line, from the first word behind `run`.
 struct Line<'c> {
     run: &'c Command,
-    words: std::vec::IntoIter<OsString>,
+    words: std::iter::Cloned<std::slice::Iter<'c, OsString>>,
 }
 
 /// A word that begins with a dash, taken apart.

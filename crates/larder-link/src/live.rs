@@ -100,7 +100,7 @@ fn looks_up_names(inputs: &Inputs<'_>, symbols: &Symbols<'_>) -> bool {
         let asked = symbols.find(name.as_bytes());
         asked.is_some_and(|id| matches!(inputs.symbol(id).place, Place::Undefined))
     };
-    LOOKING_UP.iter().any(|name| is_asked(&name))
+    LOOKING_UP.iter().any(is_asked)
 }
 
 fn is_offered(inputs: &Inputs<'_>, id: SymbolId) -> bool {
