@@ -106,6 +106,8 @@ fn image(
 fn start(ready: larder::Ready, args: &RunArgs, libraries: &Libraries) -> anyhow::Result<c_int> {
     let argv = argv(args)?;
     ready.offer_exports(argv.first().map_or(c"", CString::as_c_str), libraries);
+    // SAFETY: the image stays to the end; nothing of the program has run, and this process's one thread asks libraries for nothing meanwhile.
+    unsafe { ready.preempt_libraries() };
     let arguments = Arguments::new(argv);
     if args.program.disable_core_files {
         program::disable_core_files();

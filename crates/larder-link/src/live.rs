@@ -87,6 +87,9 @@ fn choose_exports(
             if looks_up_names(inputs, symbols) {
                 chosen.extend(symbols.globals().filter(|&id| is_offered(inputs, id)));
             }
+            chosen.extend(
+                symbols.globals().filter(|&id| is_offered(inputs, id) && is_replaceable(inputs.symbol(id).name)),
+            );
             chosen.sort_unstable();
             chosen.dedup();
             Ok(chosen)
@@ -101,6 +104,26 @@ fn looks_up_names(inputs: &Inputs<'_>, symbols: &Symbols<'_>) -> bool {
         asked.is_some_and(|id| matches!(inputs.symbol(id).place, Place::Undefined))
     };
     LOOKING_UP.iter().any(is_asked)
+}
+
+/// Whether it is a function of the C or C++ library that a program may replace, so that libraries call it though nothing in the program
+/// does (C++ "Replacement functions", by their Itanium names; glibc manual, "Replacing malloc").
+fn is_replaceable(name: &[u8]) -> bool {
+    const OPERATORS: [&[u8]; 4] = [b"_Znw", b"_Zna", b"_Zdl", b"_Zda"];
+    const ALLOCATION: [&[u8]; 11] = [
+        b"malloc",
+        b"calloc",
+        b"realloc",
+        b"free",
+        b"cfree",
+        b"memalign",
+        b"aligned_alloc",
+        b"posix_memalign",
+        b"valloc",
+        b"pvalloc",
+        b"malloc_usable_size",
+    ];
+    OPERATORS.iter().any(|operator| name.starts_with(operator)) || ALLOCATION.contains(&name)
 }
 
 fn is_offered(inputs: &Inputs<'_>, id: SymbolId) -> bool {

@@ -1,10 +1,11 @@
 //! What a program learns of itself from the dynamic linker.
 //!
 //! A native program that was linked with `-rdynamic` is the first object of its process: `dlsym` finds its functions, plug-ins that it
-//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`offer`] makes up for it in two ways:
+//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`offer`] makes up for it in three ways:
 //!
 //! - Images get functions of this module in place of `dlopen`, `dlsym`, `dladdr`, `dl_iterate_phdr` and their kin. They
 //!   [answer](answers) what concerns images, and pass the rest on.
+//! - Libraries that are there before the image are [bound again](preempt), so that they call a program's own `malloc` or `operator new`.
 //! - When a program first loads a library, an [object] that holds nothing but the exports' names and addresses is loaded before it, from
 //!   memory, so that whatever comes later is bound to the image. A program that loads nothing pays nothing.
 //!
@@ -19,8 +20,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 mod answers;
 mod object;
+mod preempt;
 
 pub(crate) use answers::override_of;
+pub(crate) use preempt::preempt;
 
 /// An image that the dynamic linker's answers include.
 #[derive(Debug, Clone)]

@@ -404,6 +404,25 @@ impl Sealed {
         }
     }
 
+    /// Gives the libraries of the process the image's exports instead of the definitions that they are bound to, as if the image were
+    /// the process's program: its own `malloc` and `operator new` are everybody's. An image that exports nothing but its entry changes nothing.
+    ///
+    /// # Safety
+    /// The image stays to the end of the process. Its exports are what libraries take them for. Libraries are neither loaded nor unloaded meanwhile,
+    /// and nothing that they have got from a definition that is replaced is handed to the new one (no memory of another `malloc`).
+    pub unsafe fn preempt_libraries(&self) {
+        let exports = self.image().exports();
+        if exports.rows().len() <= 1 {
+            return;
+        }
+        let find = |name: &CStr| {
+            let export = exports.find(name.to_bytes()).filter(|export| export.flags & export_flags::TLS == 0)?;
+            (export.offset < self.image().header().mem_len).then(|| self.0.address(export.offset) as usize)
+        };
+        // SAFETY: the caller's promise.
+        unsafe { dynamic::preempt(&find) };
+    }
+
     /// Has resolvers choose the indirect functions, then runs the initialisers in order. The finalisers are going to run when the image
     /// is dropped, or when the process exits.
     ///

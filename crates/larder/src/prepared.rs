@@ -95,6 +95,15 @@ impl Ready {
         self.sealed.offer_exports(name, libraries);
     }
 
+    /// Gives libraries the program's definitions: see [`Sealed::preempt_libraries`].
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn preempt_libraries(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.sealed.preempt_libraries() };
+    }
+
     /// Runs the initialisers.
     ///
     /// # Safety

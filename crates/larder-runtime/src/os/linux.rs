@@ -218,6 +218,13 @@ pub(crate) fn thread_id() -> u32 {
     unsafe { libc::gettid() }.cast_unsigned()
 }
 
+/// Changes the right to write to whole pages of a library.
+pub(crate) fn set_writable(addresses: Range<usize>, writable: bool) -> io::Result<()> {
+    let rights = if writable { MprotectFlags::READ | MprotectFlags::WRITE } else { MprotectFlags::READ };
+    // SAFETY: pages of data, which are only read by others; who writes to them without the right gets a fault.
+    Ok(unsafe { rustix::mm::mprotect(addresses.start as *mut c_void, addresses.len(), rights) }?)
+}
+
 /// The process's symbol of that name, in the order in which the dynamic linker searches.
 pub(crate) fn process_symbol(name: &CStr) -> Option<NonNull<c_void>> {
     // SAFETY: the name ends in NUL.
