@@ -4,7 +4,7 @@
 // skip-lli: JITLink does not read objects with indirect functions
 // stdout: constructor: 1499500
 // stdout: 1499500 1499500 1499500
-// stdout: same: 1 1
+// stdout: same: 1
 // stdout: chosen by strlen: 7
 // stdout: hidden: 8
 #include <stdio.h>
@@ -45,7 +45,7 @@ __attribute__((noinline)) static Sum *address(void) { return sum; }
 
 int main(void) {
   printf("%d %d %d\n", sum(numbers, 1000), table[1](numbers, 1000), address()(numbers, 1000));
-  printf("same: %d %d\n", table[0] == table[1], pointer == other_pointer);
+  printf("same: %d\n", table[0] == table[1]);
   printf("chosen by strlen: %d\n", pointer());
   printf("hidden: %d\n", hidden_number());
   return 0;

@@ -1,11 +1,11 @@
 //! Symbols to numbers, once everything has its place.
 
-use crate::input::{Inputs, Place, SectionId, SymbolId, stt};
+use crate::input::{Inputs, Place, SectionId, SymbolId, promise, stt};
 use crate::layout::{Layout, Made};
 use crate::merge::Merged;
 use crate::resolve::Definition;
 use crate::scan::Needs;
-use crate::x86_64::STUB_LEN;
+use crate::x86_64::StubForm;
 use larder_format::image::WORD;
 
 /// All that it takes to tell where something is.
@@ -18,6 +18,7 @@ pub(crate) struct Addresses<'x, 'a> {
     /// Image offset of the slots.
     pub(crate) got: u64,
     stubs: u64,
+    pub(crate) stub_form: StubForm,
 }
 
 impl<'x, 'a> Addresses<'x, 'a> {
@@ -27,7 +28,8 @@ impl<'x, 'a> Addresses<'x, 'a> {
         needs: &'x Needs,
         layout: &'x Layout<'a>,
     ) -> Self {
-        Addresses { inputs, merged, needs, layout, got: layout.got(), stubs: layout.made_offset(Made::Stubs) }
+        let (got, stubs) = (layout.got(), layout.made_offset(Made::Stubs));
+        Addresses { inputs, merged, needs, layout, got, stubs, stub_form: stub_form(inputs) }
     }
 
     /// Image offset of a byte of a section, or offset in its output section for debug information; `None` if it is not in the image.
@@ -71,7 +73,7 @@ impl<'x, 'a> Addresses<'x, 'a> {
             Place::Absolute => Some(symbol.value),
             Place::Null => Some(0),
             Place::Linker(symbol) => Some(self.layout.linker_symbol(symbol)),
-            Place::Undefined | Place::Common => None,
+            Place::Undefined | Place::Common { .. } => None,
         }
     }
 
@@ -122,11 +124,16 @@ impl<'x, 'a> Addresses<'x, 'a> {
 
     /// Image offset of the call stub of an import.
     pub(crate) fn stub(&self, index: u32) -> u64 {
-        self.stubs + u64::from(index) * STUB_LEN
+        self.stubs + u64::from(index) * self.stub_form.len()
     }
 
     /// Image offset of the call stub of an indirect function.
     pub(crate) fn indirect_stub(&self, number: u32) -> u64 {
         self.stub(self.needs.stubs.len() as u32 + number)
     }
+}
+
+/// What call stubs of the image look like.
+pub(crate) fn stub_form(inputs: &Inputs<'_>) -> StubForm {
+    if inputs.promises() & promise::IBT != 0 { StubForm::Marked } else { StubForm::Plain }
 }

@@ -122,13 +122,14 @@ mod pt {
     pub(super) const GNU_EH_FRAME: u32 = 0x6474_e550;
     pub(super) const GNU_STACK: u32 = 0x6474_e551;
     pub(super) const GNU_RELRO: u32 = 0x6474_e552;
+    pub(super) const GNU_PROPERTY: u32 = 0x6474_e553;
     pub(super) const X: u32 = 1;
     pub(super) const W: u32 = 2;
     pub(super) const R: u32 = 4;
 }
 
 /// Room in front of the image header.
-const SEGMENTS_MAX: usize = 8;
+const SEGMENTS_MAX: usize = 10;
 const _: () = assert!(HEADER_LEN as usize + SEGMENTS_MAX * SEGMENT_LEN <= HEADER_OFFSET);
 
 /// Program headers, at most [`SEGMENTS_MAX`].
@@ -154,6 +155,11 @@ fn segments(layout: &Layout<'_>, header: &ImageHeader) -> Vec<Vec<u8>> {
     }
     if let Some(note) = layout.made(Made::BuildId) {
         segments.push(segment(pt::NOTE, pt::R, Span { offset: note.offset, len: note.len }, note.len, 4));
+    }
+    if let Some(note) = layout.made(Made::Property) {
+        let kinds = [pt::NOTE, pt::GNU_PROPERTY];
+        let span = Span { offset: note.offset, len: note.len };
+        segments.extend(kinds.map(|kind| segment(kind, pt::R, span, note.len, 8)));
     }
     segments.push(segment(pt::GNU_STACK, pt::R | pt::W, Span::default(), 0, 16));
     debug_assert!(segments.len() <= SEGMENTS_MAX);
@@ -234,7 +240,8 @@ fn output_header(output: &Output<'_>, name: u32) -> SectionHeader {
         address,
         offset: output.offset,
         len: output.len,
-        align: output.align,
+        // Where it is aligned beyond a page, its address is, which is not known yet.
+        align: if output.offset.is_multiple_of(output.align) { output.align } else { PAGE },
         entry_len: output.entry_len,
         ..SectionHeader::default()
     }

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 mod property;
 mod read;
 
+pub(crate) use property::GNU_PROPERTY_X86_FEATURE_1_AND;
 pub use read::read_mentions;
 pub(crate) use read::read_objects;
 
@@ -81,10 +82,21 @@ pub(crate) struct Inputs<'a> {
     pub(crate) features: CpuFeatures,
 }
 
-/// One object: its name for error messages.
+/// One object.
 #[derive(Debug)]
 pub(crate) struct ObjectFile<'a> {
+    /// For error messages.
     pub(crate) name: &'a str,
+    /// [`promise`] bits.
+    pub(crate) promises: u32,
+}
+
+/// What all code of an object promises (`GNU_PROPERTY_X86_FEATURE_1_AND`).
+pub(crate) mod promise {
+    /// Indirect branches lead to `endbr64` only.
+    pub(crate) const IBT: u32 = 1;
+    /// Calls and returns match.
+    pub(crate) const SHSTK: u32 = 2;
 }
 
 /// What becomes of a section.
@@ -139,7 +151,7 @@ pub(crate) struct Section<'a> {
     pub(crate) kind: u32,
     /// `sh_flags`.
     pub(crate) flags: u64,
-    /// A power of two, at most a page.
+    /// A power of two.
     pub(crate) align: u64,
     pub(crate) entry_len: u64,
     pub(crate) len: u64,
@@ -157,6 +169,11 @@ pub(crate) struct Section<'a> {
 impl Section<'_> {
     pub(crate) fn is(&self, flag: u64) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Whether it may be farther from the code than 32 bits can tell.
+    pub(crate) fn is_far(&self) -> bool {
+        self.is(sh::LARGE) && !self.is(sh::EXECINSTR)
     }
 
     pub(crate) fn is_zeros(&self) -> bool {
@@ -211,8 +228,8 @@ pub(crate) enum Place {
     Undefined,
     /// A number, not an address.
     Absolute,
-    /// Wherever the linker finds room.
-    Common,
+    /// Wherever the linker finds room: far from the code, if it says so (`SHN_X86_64_LCOMMON`).
+    Common { large: bool },
     /// At `value` in that section.
     Section(SectionId),
     /// At a place that the layout knows.
@@ -316,6 +333,12 @@ impl<'a> Inputs<'a> {
 
     pub(crate) fn symbol(&self, id: SymbolId) -> &Symbol<'a> {
         &self.symbols[id.index()]
+    }
+
+    /// The [`promise`] bits that all objects have.
+    pub(crate) fn promises(&self) -> u32 {
+        let all = self.objects.iter().map(|object| object.promises).reduce(|all, promises| all & promises);
+        all.unwrap_or_default()
     }
 
     /// Appends a section that a pass made up.

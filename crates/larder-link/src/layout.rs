@@ -6,7 +6,12 @@
 //!
 //! The index stands at the front of R, and its size depends on how many words of RW the loader has to relocate, which depends on their
 //! distances. So RW is laid out first, from a base of zero; pages keep all distances as they are when it is moved to its place.
+//!
+//! Sections that are aligned beyond a page would need a gap of that size in the file, in front of the first of them. So it is addresses
+//! that are aligned, not image offsets: the image says which of its bytes the loader has to put at a multiple of its alignment, and
+//! [`Layout::bias`] is what that byte's offset lacks.
 
+use crate::address::stub_form;
 use crate::error::LinkError;
 use crate::index::IndexPlan;
 use crate::input::{Inputs, LinkerSymbol, Role, Section, SectionId, sh};
@@ -15,7 +20,7 @@ use crate::merge::{Merged, PoolId};
 use crate::resolve::{Definition, is_identifier};
 use crate::scan::{self, Needs, Word};
 use crate::unwind::UnwindPlan;
-use crate::x86_64::{Reach, STUB_LEN};
+use crate::x86_64::Reach;
 use larder_format::image::{HEADER_OFFSET, ImageHeader, PAGE, Span, WORD};
 use larder_format::record::Record as _;
 
@@ -26,12 +31,14 @@ pub(crate) use output::{Content, Made, Output, Segment};
 
 /// Address space of an image at most, so that 48-bit arithmetic never overflows: the format's limit.
 const MEM_LEN_MAX: u64 = 1 << 40;
-/// R is reached by 32-bit offsets of the index.
-const R_LEN_MAX: u64 = u32::MAX as u64;
+/// The index is reached by 32-bit offsets of its own.
+const INDEX_LEN_MAX: u64 = u32::MAX as u64 - PAGE;
 /// Where the index begins: behind the header.
 pub(crate) const INDEX_OFFSET: u64 = (HEADER_OFFSET + ImageHeader::SIZE) as u64;
 /// Bytes of the build id's note: header, `GNU`, 20 bytes.
 pub(crate) const BUILD_ID_LEN: u64 = 36;
+/// Bytes of the property note: header, `GNU`, one property.
+const PROPERTY_LEN: u64 = 32;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -48,6 +55,10 @@ pub(crate) struct Layout<'a> {
     /// Numbers of the output sections that the linker itself makes, by [`Made`].
     made: [Option<usize>; Made::COUNT],
     bss_start: u64,
+    /// What the image's address is aligned to: at least a page.
+    pub(crate) align: u64,
+    /// Image offset + bias is aligned where the address has to be: a whole number of pages.
+    bias: u64,
     pub(crate) rx: Span,
     pub(crate) rw: Span,
     pub(crate) relro_len: u64,
@@ -83,12 +94,13 @@ pub(crate) fn assign_offsets<'a>(
     sizes: Sizes<'_>,
 ) -> Result<Layout<'a>, LinkError> {
     let mut outputs = output::gather(inputs, live, merged, needs, sizes.keep_debug);
-    outputs.extend(made_outputs(needs, &sizes));
+    outputs.extend(made_outputs(inputs, needs, &sizes));
     let lens = outputs.iter().map(|output| output.len.saturating_add(output.align));
     limit("memory", lens.fold(0, u64::saturating_add), MEM_LEN_MAX)?;
     // Beyond this point, no sum of lengths overflows.
     let mut layout = Layout::new(inputs, merged, outputs);
     layout.number_outputs();
+    layout.bias = layout.rw_bias();
     layout.place_segments(&[Segment::Relro, Segment::Rw], 0)?;
     let own_words = layout.own_words(inputs, needs, live);
     let words = needs.rebased.iter().filter_map(|word| layout.word(*word)).chain(own_words);
@@ -96,6 +108,7 @@ pub(crate) fn assign_offsets<'a>(
     (layout.relr, layout.odd_words) = (relr::encode(even), odd);
     layout.outputs.push(Output::made(Made::Index, 0));
     let index_len = sizes.index.len(layout.relr.len(), layout.odd_words.len(), &layout.outputs);
+    limit("index", index_len, INDEX_LEN_MAX)?;
     layout.set_index_len(INDEX_OFFSET - HEADER_OFFSET as u64 + index_len);
     layout.place_all()?;
     relr::rebase(&mut layout.relr, layout.rw.offset);
@@ -104,7 +117,7 @@ pub(crate) fn assign_offsets<'a>(
 }
 
 /// What the linker itself puts into the image, beside the index.
-fn made_outputs<'a>(needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
+fn made_outputs<'a>(inputs: &Inputs<'_>, needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
     let unwind = sizes.unwind;
     let pairs = needs.pairs.len() + usize::from(needs.block_pair);
     let words = needs.imports.len() + needs.own_slots.len() + needs.indirect.len() + 2 * pairs;
@@ -112,7 +125,8 @@ fn made_outputs<'a>(needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
         (Made::BuildId, BUILD_ID_LEN),
         (Made::UnwindTable, unwind.table_len()),
         (Made::Unwind, unwind.len),
-        (Made::Stubs, (needs.stubs.len() + needs.indirect.len()) as u64 * STUB_LEN),
+        (Made::Stubs, (needs.stubs.len() + needs.indirect.len()) as u64 * stub_form(inputs).len()),
+        (Made::Property, if inputs.promises() == 0 { 0 } else { PROPERTY_LEN }),
         (Made::Slots, words as u64 * WORD),
         (Made::DebugFrame, sizes.debug_frame_len),
     ];
@@ -121,8 +135,12 @@ fn made_outputs<'a>(needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
 
 impl<'a> Layout<'a> {
     fn new(inputs: &Inputs<'_>, merged: &Merged<'_>, outputs: Vec<Output<'a>>) -> Self {
+        let loaded = outputs.iter().filter(|output| output.segment != Segment::Tail);
+        let align = loaded.map(|output| output.align).fold(PAGE, u64::max);
         Layout {
             outputs,
+            align,
+            bias: 0,
             sections: vec![None; inputs.sections.len()],
             section_outputs: vec![NOWHERE; inputs.sections.len()],
             pools: vec![(0, 0); merged.pools.len()],
@@ -193,13 +211,49 @@ impl<'a> Layout<'a> {
         slots.filter(address).map(|(_, offset)| offset).collect()
     }
 
+    /// Image offset whose address has to be a multiple of `align`.
+    pub(crate) fn align_at(&self) -> u64 {
+        (self.align - self.bias) % self.align
+    }
+
+    /// The bias by which the strictest section that the file holds follows the one in front of it closely, if RW begins at 0.
+    fn rw_bias(&self) -> u64 {
+        let stored = |output: &&Output<'_>| output.segment.is_writable() && output.is_stored();
+        let Some(strictest) = self.outputs.iter().filter(stored).map(|output| output.align).max() else { return 0 };
+        if strictest <= PAGE {
+            return 0;
+        }
+        let (mut at, mut segment) = (0u64, Segment::Relro);
+        for output in self.outputs.iter().filter(stored) {
+            let new_page = output.align >= PAGE || output.segment != segment;
+            at = at.next_multiple_of(if new_page { PAGE } else { output.align.max(1) });
+            if output.align == strictest {
+                break;
+            }
+            (at, segment) = (at + output.len, output.segment);
+        }
+        (self.align - at % self.align) % self.align
+    }
+
+    /// Where RW begins behind the code, and the bias that keeps distances in it as they are. What stands in front has its place, which has
+    /// to remain aligned.
+    fn rw_offset(&mut self, rx_end: u64, rw_bias: u64) -> u64 {
+        let placed = self.outputs.iter().filter(|output| matches!(output.segment, Segment::R | Segment::Rx));
+        let placed_align = placed.map(|output| output.align).fold(PAGE, u64::max);
+        let offset = rx_end.next_multiple_of(PAGE);
+        let lacking = rw_bias.wrapping_sub(offset) & (self.align - 1);
+        let gap = lacking % placed_align;
+        self.bias = lacking - gap;
+        offset + gap
+    }
+
     fn place_all(&mut self) -> Result<(), LinkError> {
         self.number_outputs();
+        let rw_bias = std::mem::take(&mut self.bias);
         let r_end = self.place_segments(&[Segment::R], HEADER_OFFSET as u64)?;
         let rx_offset = r_end.next_multiple_of(PAGE);
-        limit("read-only bytes", rx_offset, R_LEN_MAX)?;
         let rx_end = self.place_segments(&[Segment::Rx], rx_offset)?;
-        let rw_offset = rx_end.next_multiple_of(PAGE);
+        let rw_offset = self.rw_offset(rx_end, rw_bias);
         limit("code", rw_offset - rx_offset, u64::from(u32::MAX))?;
         self.rx = Span { offset: rx_offset, len: rw_offset - rx_offset };
         self.end = self.place_segments(&[Segment::Relro, Segment::Rw], rw_offset)?;
@@ -243,7 +297,7 @@ impl<'a> Layout<'a> {
 
     /// Places one output section at or behind `at` and returns where the next may begin.
     fn place_output(&mut self, number: usize, output: &mut Output<'a>, at: u64) -> Result<u64, LinkError> {
-        let at = align(at, output.align)?;
+        let at = align(at + self.bias, output.align)? - self.bias;
         output.offset = at;
         for member in &output.members {
             match member.content {

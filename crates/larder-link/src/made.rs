@@ -3,9 +3,10 @@
 use crate::address::Addresses;
 use crate::debug_frame;
 use crate::error::LinkError;
+use crate::input::GNU_PROPERTY_X86_FEATURE_1_AND;
 use crate::layout::{BUILD_ID_LEN, Made, Segment};
 use crate::parallel::map_in_order;
-use crate::x86_64::{self, TRAP};
+use crate::x86_64::TRAP;
 use larder_format::image::Span;
 use std::num::NonZeroUsize;
 
@@ -14,13 +15,14 @@ use std::num::NonZeroUsize;
 pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]) -> Result<(), LinkError> {
     let needs = addresses.needs;
     fill_gaps_in_code(addresses, file);
+    write_property(addresses, file);
     let imports = needs.stubs.iter().zip(0..).map(|(&import, index)| (addresses.stub(index), addresses.slot(import)));
     let indirect = (0..needs.indirect.len() as u32)
         .map(|number| (addresses.indirect_stub(number), Some(addresses.indirect_slot(number))));
     for (at, slot) in imports.chain(indirect) {
         let slot = slot.unwrap_or_default();
         let max = i32::MAX as u64;
-        let stub = x86_64::stub(at, slot).ok_or(LinkError::TooLarge {
+        let stub = addresses.stub_form.bytes(at, slot).ok_or(LinkError::TooLarge {
             what: "distance to import slots",
             len: slot - at,
             max,
@@ -39,6 +41,15 @@ pub(crate) fn write_debug_frame(addresses: &Addresses<'_, '_>, file: &mut [u8]) 
     if let (Some(eh_frame), Some(room)) = (made(Made::Unwind), made(Made::DebugFrame)) {
         debug_frame::write(file, eh_frame, room.offset as usize..(room.offset + room.len) as usize);
     }
+}
+
+/// What all code promises, for the systems that hold it to that.
+fn write_property(addresses: &Addresses<'_, '_>, file: &mut [u8]) {
+    let Some(note) = addresses.layout.made(Made::Property) else { return };
+    // Elf64_Nhdr: lengths of name and content, NT_GNU_PROPERTY_TYPE_0; name; property: type, length, bits, padding.
+    let words =
+        [4, 16, 5, u32::from_le_bytes(*b"GNU\0"), GNU_PROPERTY_X86_FEATURE_1_AND, 4, addresses.inputs.promises(), 0];
+    put(file, note.offset, &words.map(u32::to_le_bytes).concat());
 }
 
 /// Between output sections of code, and behind the last to the end of its page.

@@ -136,7 +136,7 @@ impl Relocator<'_, '_> {
         let inputs = self.addresses.inputs;
         let kind = x86_64::kind_of(reloc.kind);
         let reach = scan::reach(inputs, self.live, definition);
-        let site = scan::site(section, reloc, self.addresses.needs.relax);
+        let site = scan::site(inputs, section, reloc, definition, self.addresses.needs.relax);
         let refuse = |reason| scan::refusal(inputs, section, reloc, reason);
         let action = x86_64::action(kind, &site, reach).map_err(refuse)?;
         if action == Action::Nothing {
@@ -150,7 +150,7 @@ impl Relocator<'_, '_> {
             return relaxation.apply(bytes, at, value).ok_or_else(|| refuse(FAR));
         }
         if !kind.width.fits(value) {
-            return Err(refuse(FAR));
+            return Err(refuse(if kind.width.len() < 4 { NARROW } else { FAR }));
         }
         let field = bytes.get_mut(at..at + kind.width.len()).ok_or_else(|| refuse(OUTSIDE))?;
         field.copy_from_slice(&value.to_le_bytes()[..kind.width.len()]);
@@ -189,7 +189,9 @@ impl Relocator<'_, '_> {
 }
 
 const OUTSIDE: &str = "the symbol and addend mean no place in the image: the object is damaged";
-const FAR: &str = "the distance does not fit the field: the image is too large for this code model";
+const NARROW: &str = "the distance does not fit a field of so few bits";
+const FAR: &str =
+    "the distance does not fit the field: compile what uses large data with -mcmodel=medium or -mcmodel=large";
 
 /// What debuggers take for an address that is not there. In lists of ranges and places, 0 would end the list, and -1 begin another base.
 fn tombstone(section: &Section<'_>, width: Width) -> i64 {

@@ -61,6 +61,9 @@ enum Rank {
     Strong,
 }
 
+/// Common symbols from this length on stand behind all others, so that these stay within reach.
+const FAR_LEN: u64 = 64 << 20;
+
 /// In place of a name's number: the symbol is local.
 const LOCAL: usize = usize::MAX;
 
@@ -179,7 +182,7 @@ impl<'a> Symbols<'a> {
                 global.common_len = global.common_len.max(symbol.len);
                 global.common_align = global.common_align.max(symbol.value);
             }
-            Rank::Strong if global.rank == Rank::Strong => {
+            Rank::Strong if global.rank == Rank::Strong && !is_same(inputs.symbol(global.winner), symbol) => {
                 let object = |id: ObjectId| inputs.object_name(id).to_owned();
                 let first = object(inputs.symbol(global.winner).object);
                 return Err(LinkError::Duplicate { symbol: text(symbol.name), first, second: object(symbol.object) });
@@ -196,7 +199,7 @@ impl<'a> Symbols<'a> {
         match symbol.place {
             Place::Undefined => Rank::Undefined,
             Place::Section(section) if self.is_discarded(section) => Rank::Undefined,
-            Place::Common => Rank::Common,
+            Place::Common { .. } => Rank::Common,
             _ if symbol.binding == Binding::Weak => Rank::Weak,
             _ => Rank::Strong,
         }
@@ -241,8 +244,12 @@ impl<'a> Symbols<'a> {
     fn allocate_commons(&self, inputs: &mut Inputs<'a>) {
         for global in self.globals.iter().filter(|global| global.rank == Rank::Common) {
             let symbol = inputs.symbol(global.winner);
-            let (name, tls): (&[u8], _) = if symbol.is_thread_local() { (b".tbss", sh::TLS) } else { (b".bss", 0) };
-            let section = made_up(symbol.object, name, sh::NOBITS, sh::ALLOC | sh::WRITE | tls);
+            let (name, flag): (&[u8], _) = match symbol.place {
+                _ if symbol.is_thread_local() => (b".tbss", sh::TLS),
+                Place::Common { large } if large || global.common_len >= FAR_LEN => (b".lbss", sh::LARGE),
+                _ => (b".bss", 0),
+            };
+            let section = made_up(symbol.object, name, sh::NOBITS, sh::ALLOC | sh::WRITE | flag);
             let section = Section { len: global.common_len, align: global.common_align, ..section };
             let id = inputs.add_section(section);
             let symbol = &mut inputs.symbols[global.winner.index()];
@@ -282,6 +289,11 @@ impl<'a> Symbols<'a> {
             (symbol.place, symbol.value, symbol.visibility) = (place, value, Visibility::Hidden);
         }
     }
+}
+
+/// Whether an object says the same twice, as it does where `.symver` gives a name a version.
+fn is_same(one: &Symbol<'_>, other: &Symbol<'_>) -> bool {
+    (one.object, one.place, one.value) == (other.object, other.place, other.value)
 }
 
 fn linker_symbol(name: &[u8]) -> Option<LinkerSymbol> {

@@ -12,7 +12,7 @@ use crate::unwind::{BEGIN_OFFSET, Record, Unwind, UnwindPlan};
 use crate::x86_64::{self, Action, Ground, Reach, Relaxation, Site};
 use std::collections::HashMap;
 
-/// Images whose loaded sections are smaller than this have no distance that does not fit 32 bits.
+/// Images whose loaded sections, large data aside, are smaller than this have no distance between those that does not fit 32 bits.
 const SMALL_LEN: u64 = 1 << 30;
 
 /// A symbol's place in the tables that this pass makes; [`NONE`] if it has none.
@@ -159,7 +159,8 @@ pub(crate) fn scan_relocations(
 }
 
 fn is_small(inputs: &Inputs<'_>, live: &Live) -> bool {
-    let lens = inputs.sections().filter(|&(id, _)| live.contains(id)).map(|(_, section)| section.len + section.align);
+    let near = inputs.sections().filter(|&(id, section)| live.contains(id) && !section.is_far());
+    let lens = near.map(|(_, section)| section.len.saturating_add(section.align));
     lens.fold(0, u64::saturating_add) < SMALL_LEN
 }
 
@@ -189,12 +190,19 @@ pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: Definition) ->
         Place::Undefined if symbol.visibility != Visibility::Default => Reach::Missing,
         Place::Undefined if symbol.is_thread_local() => Reach::ImportThread,
         Place::Undefined => Reach::Import,
-        Place::Common => Reach::Gone,
+        Place::Common { .. } => Reach::Gone,
     }
 }
 
-/// The relocation's surroundings.
-pub(crate) fn site<'s>(section: &Section<'s>, reloc: &Reloc, relax: bool) -> Site<'s> {
+/// The relocation's surroundings. `small` is whether the image is, but for large data.
+pub(crate) fn site<'s>(
+    inputs: &Inputs<'_>,
+    section: &Section<'s>,
+    reloc: &Reloc,
+    target: Definition,
+    small: bool,
+) -> Site<'s> {
+    let relax = small && !section.is_far() && !inputs.section(target.section).is_far();
     let offset = usize::try_from(reloc.offset).unwrap_or(usize::MAX);
     Site { ground: ground(section), bytes: section.data, offset, addend: reloc.addend, relax }
 }
@@ -244,7 +252,7 @@ impl Scan<'_, '_> {
 
     fn relocation(&mut self, id: SectionId, reloc: &Reloc, definition: Definition) -> Result<(), LinkError> {
         let section = self.inputs.section(id);
-        let site = site(section, reloc, self.needs.relax);
+        let site = site(self.inputs, section, reloc, definition, self.needs.relax);
         let kind = x86_64::kind_of(reloc.kind);
         let reach = reach(self.inputs, self.live, definition);
         let definition = definition.symbol;

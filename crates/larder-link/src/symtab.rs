@@ -5,7 +5,6 @@ use crate::input::{Binding, Place, Symbol, SymbolId, stt};
 use crate::layout::{Made, Segment};
 use crate::live::Live;
 use crate::resolve::Symbols;
-use crate::x86_64::STUB_LEN;
 
 /// `.symtab` and `.strtab`.
 #[derive(Debug)]
@@ -60,7 +59,13 @@ impl SymbolTable {
     fn add_indirect(&mut self, addresses: &Addresses<'_, '_>, id: SymbolId, symbol: &Symbol<'_>, binding: u8) {
         let number = addresses.indirect(id);
         if let (Some(number), Some(section)) = (number, stubs_number(addresses)) {
-            self.add(&[symbol.name], binding << 4 | stt::FUNC, section, addresses.indirect_stub(number), STUB_LEN);
+            self.add(
+                &[symbol.name],
+                binding << 4 | stt::FUNC,
+                section,
+                addresses.indirect_stub(number),
+                addresses.stub_form.len(),
+            );
         }
     }
 
@@ -68,7 +73,7 @@ impl SymbolTable {
         let Some(number) = stubs_number(addresses) else { return };
         for (&import, index) in addresses.needs.stubs.iter().zip(0..) {
             let name = addresses.inputs.symbol(import).name;
-            self.add(&[name, b"@plt"], stt::FUNC, number, addresses.stub(index), STUB_LEN);
+            self.add(&[name, b"@plt"], stt::FUNC, number, addresses.stub(index), addresses.stub_form.len());
         }
     }
 

@@ -425,16 +425,36 @@ impl Relaxation {
     }
 }
 
-/// Bytes of a call stub.
-pub(crate) const STUB_LEN: u64 = 8;
+/// The two forms of call stubs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StubForm {
+    /// `jmp *slot(%rip)`
+    Plain,
+    /// The same behind `endbr64`, where all code keeps that promise (CET).
+    Marked,
+}
 /// What fills gaps in code: a trap.
 pub(crate) const TRAP: u8 = 0xcc;
 
-/// `jmp *slot(%rip)`, and two bytes of `nop` to fill the stub. `None` if the slot is too far away.
-pub(crate) fn stub(stub: u64, slot: u64) -> Option<[u8; STUB_LEN as usize]> {
-    let distance = i32::try_from((slot as i64).checked_sub(stub as i64)?.checked_sub(6)?).ok()?;
-    let [a, b, c, d] = distance.to_le_bytes();
-    Some([0xff, 0x25, a, b, c, d, 0x66, 0x90])
+impl StubForm {
+    /// Bytes of a stub.
+    pub(crate) fn len(self) -> u64 {
+        match self {
+            StubForm::Plain => 8,
+            StubForm::Marked => 16,
+        }
+    }
+
+    /// The stub, filled up with a `nop`. `None` if the slot is too far away.
+    pub(crate) fn bytes(self, stub: u64, slot: u64) -> Option<Vec<u8>> {
+        let (mark, nop): (&[u8], &[u8]) = match self {
+            StubForm::Plain => (&[], &[0x66, 0x90]),
+            StubForm::Marked => (&[0xf3, 0x0f, 0x1e, 0xfa], &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00]),
+        };
+        let end = stub + mark.len() as u64 + 6;
+        let distance = i32::try_from((slot as i64).checked_sub(end as i64)?).ok()?;
+        Some([mark, &[0xff, 0x25], &distance.to_le_bytes(), nop].concat())
+    }
 }
 
 #[cfg(test)]
@@ -502,8 +522,13 @@ mod tests {
 
     #[test]
     fn a_stub_jumps_through_the_slot_behind_its_instruction() {
-        assert_eq!(stub(0x1000, 0x2010), Some([0xff, 0x25, 0x0a, 0x10, 0, 0, 0x66, 0x90]));
-        assert_eq!(stub(0, 1 << 32), None);
+        let plain = vec![0xff, 0x25, 0x0a, 0x10, 0, 0, 0x66, 0x90];
+        let marked = vec![0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25, 0x06, 0x10, 0, 0, 0x66, 0x0f, 0x1f, 0x44, 0, 0];
+        for (form, bytes) in [(StubForm::Plain, plain), (StubForm::Marked, marked)] {
+            assert_eq!(bytes.len() as u64, form.len());
+            assert_eq!(form.bytes(0x1000, 0x2010), Some(bytes));
+            assert_eq!(form.bytes(0, 1 << 32), None);
+        }
     }
 
     #[test]

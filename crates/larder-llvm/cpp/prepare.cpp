@@ -6,6 +6,7 @@
 //   - `dso_local` exactly on what the image itself defines and nobody else can replace.
 //   - Calls of externals are `call *f@GOTPCREL(%rip)`: the linker makes them direct where `f` turns out to be inside.
 //   - Thread-local variables may live in a block that is allocated late, so no model that counts on a static one.
+//   - Variables too large for 32-bit distances are reached by 64-bit ones, whatever the code model.
 //   - CPU features of the request stand on every function that names none, so that they survive splitting and inlining.
 
 #include "module.h"
@@ -18,6 +19,7 @@
 #include "llvm/IR/GlobalIFunc.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -87,6 +89,61 @@ void set_flags(Module &module) {
                        uint32_t(PICLevel::BigPIC));
   module.setModuleFlag(Module::Max, "RtLibUseGOT", uint32_t(1));
   module.setModuleFlag(Module::Max, "direct-access-external-data", uint32_t(0));
+}
+
+// As much as code can reach by 32-bit distances, with room for the code itself.
+constexpr uint64_t NEAR_SIZE = uint64_t(1) << 30;
+// Variables from this size on are few and far from the code; where all together don't fit, from the medium code model's threshold on.
+constexpr uint64_t FAR_VARIABLE_SIZE = uint64_t(64) << 20;
+constexpr uint64_t MEDIUM_VARIABLE_SIZE = 65536;
+
+uint64_t size_of(const GlobalVariable &variable) {
+  return variable.getParent()->getDataLayout().getTypeAllocSize(
+      variable.getValueType());
+}
+
+bool may_be_far(const GlobalVariable &variable) {
+  return !variable.isDeclarationForLinker() && !variable.isThreadLocal() &&
+         !variable.hasSection() && !variable.getCodeModel() &&
+         variable.getValueType()->isSized();
+}
+
+void set_code_models(Module &module) {
+  uint64_t total = 0;
+  for (const GlobalVariable &variable : module.globals())
+    if (may_be_far(variable))
+      total = SaturatingAdd(total, size_of(variable));
+  const uint64_t limit =
+      total > NEAR_SIZE ? MEDIUM_VARIABLE_SIZE : FAR_VARIABLE_SIZE;
+  for (GlobalVariable &variable : module.globals())
+    if (may_be_far(variable) && size_of(variable) >= limit)
+      variable.setCodeModel(CodeModel::Large);
+}
+
+// What ELF, or an image, has no way to say. The code generator would end the process.
+LarderStatus check_expressible(LarderModule &self) {
+  Module &module = *self.module;
+  for (const auto &entry : module.getComdatSymbolTable()) {
+    const Comdat &comdat = entry.getValue();
+    const Comdat::SelectionKind kind = comdat.getSelectionKind();
+    if (kind == Comdat::Any || kind == Comdat::NoDeduplicate ||
+        comdat.getUsers().empty())
+      continue;
+    report(self.sink, ERROR,
+           "comdat " + comdat.getName().str() +
+               ": ELF keeps any one of several (any) or all (nodeduplicate), "
+               "and knows no other selection");
+    return LARDER_UNSUPPORTED;
+  }
+  for (const Function &function : module)
+    if (!function.isDeclaration() && function.hasFnAttribute("split-stack")) {
+      report(self.sink, ERROR,
+             "function " + function.getName().str() +
+                 ": split stacks need a runtime that grows them: compile "
+                 "without -fsplit-stack");
+      return LARDER_UNSUPPORTED;
+    }
+  return LARDER_OK;
 }
 
 void set_thread_local_model(GlobalVariable &variable) {
@@ -159,8 +216,11 @@ LarderStatus larder_prepare(LarderModule *self) {
     return status;
   if (LarderStatus status = set_data_layout(*self); status != LARDER_OK)
     return status;
+  if (LarderStatus status = check_expressible(*self); status != LARDER_OK)
+    return status;
   Module &module = *self->module;
   set_flags(module);
+  set_code_models(module);
   for (GlobalVariable &variable : module.globals())
     set_thread_local_model(variable);
   for (GlobalValue &value : module.global_values()) {

@@ -47,7 +47,7 @@ pub enum LoadError {
         path: PathBuf,
     },
     /// Names that nobody answered to.
-    #[error("{}: unresolved: {}{}", path.display(), names.join(", "), more(*.more_count))]
+    #[error("{}: unresolved: {}{}{}", path.display(), names.join(", "), more(*.more_count), instrumentation(names))]
     Unresolved {
         /// The file.
         path: PathBuf,
@@ -68,4 +68,52 @@ pub enum LoadError {
 
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" and {count} more") }
+}
+
+/// What the compiler was asked to put into the code, by how the names of its runtime begin.
+const INSTRUMENTATION: [(&str, &str); 16] = [
+    ("__asan_", "-fsanitize=address"),
+    ("__hwasan_", "-fsanitize=hwaddress"),
+    ("__tsan_", "-fsanitize=thread"),
+    ("__msan_", "-fsanitize=memory"),
+    ("__dfsan_", "-fsanitize=dataflow"),
+    ("__nsan_", "-fsanitize=numerical"),
+    ("__rtsan_", "-fsanitize=realtime"),
+    ("__tysan_", "-fsanitize=type"),
+    ("__ubsan_", "-fsanitize=undefined"),
+    ("__cfi_", "-fsanitize=cfi"),
+    ("__safestack_", "-fsanitize=safe-stack"),
+    ("__sanitizer_cov_", "-fsanitize-coverage"),
+    ("__memprof_", "-fmemory-profile"),
+    ("__llvm_profile_", "-fprofile-generate or -fprofile-instr-generate"),
+    ("__xray_", "-fxray-instrument"),
+    ("__morestack", "-fsplit-stack"),
+];
+
+/// What to do about names that only a compiler's own runtime defines, which native programs are linked with.
+fn instrumentation(names: &[String]) -> String {
+    let found = names.iter().find_map(|name| INSTRUMENTATION.iter().find(|(prefix, _)| name.starts_with(prefix)));
+    let advice = |&(_, option): &(&str, &str)| {
+        format!(": the code was compiled with {option}, whose runtime is not in this process; compile it without")
+    };
+    found.map(advice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_compilers_runtime_say_how_the_code_was_compiled() {
+        let message = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.into()).collect();
+            LoadError::Unresolved { path: "a.image".into(), names, more_count: 0 }.to_string()
+        };
+        assert_eq!(message(&["f", "g"]), "a.image: unresolved: f, g");
+        assert_eq!(
+            message(&["f", "__tsan_read4"]),
+            "a.image: unresolved: f, __tsan_read4: the code was compiled with -fsanitize=thread, whose runtime is not in this \
+             process; compile it without"
+        );
+    }
 }

@@ -223,13 +223,15 @@ fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Re
     relocate::fill_thread_slots(&mut words, image.thread_slots(), tls.map(tls::Module::number))
 }
 
-/// Where the part of RW ends that is going to be written to: relro and the relocated words, and the last page of the file's part if it is
-/// near, since it is filled up with zeros.
+/// Where the part of RW ends that is going to be written to: relro and the relocated words, if these are as dense as tables of pointers are,
+/// and the last page of the file's part if it is near, since it is filled up with zeros.
 fn present_end(header: &ImageHeader, relocated_end: u64) -> u64 {
     const NEAR: u64 = 8 * PAGE;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
+    let relro_end = header.rw.offset + header.relro_len;
     let relocated_end = relocated_end.min(data_end).next_multiple_of(PAGE);
-    let written = relocated_end.max(header.rw.offset + header.relro_len);
+    let sparse = relocated_end.saturating_sub(relro_end) / PAGE > u64::from(header.relr.count);
+    let written = if sparse { relro_end } else { relocated_end.max(relro_end) };
     if data_end - written <= NEAR { data_end } else { written }
 }
 

@@ -1,12 +1,11 @@
 //! The first pass: ELF bytes to tables, with everything checked that later passes rely on.
 //!
-//! After it every section index, symbol index and relocation symbol exists, contents lie in the file, alignments are powers of two
-//! up to a page, and symbols lie in their sections. What no image can hold is refused here if the object alone tells.
+//! After it every section index, symbol index and relocation symbol exists, contents lie in the file, alignments are powers of two,
+//! and symbols lie in their sections. What no image can hold is refused here if the object alone tells.
 
-use super::property::needed_features;
 use super::{
     Binding, Group, GroupId, Inputs, ObjectFile, ObjectId, Place, Rela, Role, Section, SectionId, Symbol, Visibility,
-    sh, stt,
+    property, sh, stt,
 };
 use crate::error::{LinkError, text};
 use crate::{Mention, MentionKind};
@@ -25,13 +24,16 @@ const ENTRIES_MAX: usize = 1 << 30;
 /// A section of zeros may claim this much: 1 TiB, the largest image.
 const ZEROS_LEN_MAX: u64 = 1 << 40;
 
+/// The strictest alignment: what LLVM has too.
+const ALIGN_MAX: u64 = 1 << 32;
+
 /// Reads all objects, in the order they are given.
 pub(crate) fn read_objects<'a>(objects: &[crate::Object<'a>]) -> Result<Inputs<'a>, LinkError> {
     let mut inputs = Inputs::default();
     for (index, object) in objects.iter().enumerate() {
         identify(object.name, object.bytes)?;
         let file = File::parse(ObjectId::from_index(index), object)?;
-        inputs.objects.push(ObjectFile { name: object.name });
+        inputs.objects.push(ObjectFile { name: object.name, promises: 0 });
         file.read_sections(&mut inputs)?;
         file.read_symbols(&mut inputs)?;
         file.read_relocations_and_groups(&mut inputs)?;
@@ -50,15 +52,16 @@ pub fn read_mentions<'a>(object: &crate::Object<'a>) -> Result<Vec<Mention<'a>>,
     for (index, symbol) in file.symbols.enumerate().filter(|(index, _)| index.0 != 0) {
         let name = file.symbols.symbol_name(LE, symbol).map_err(|e| file.damaged(e.to_string()))?;
         let binding = file.binding(name, symbol.st_bind().0)?;
-        let kind = match (file.place(0, index, symbol)?, binding) {
+        let place = file.place(0, index, symbol)?;
+        let kind = match (place, binding) {
             (_, Binding::Local) => continue,
             (Place::Undefined, Binding::Weak) => MentionKind::WeaklyUndefined,
             (Place::Undefined, _) => MentionKind::Undefined,
-            (Place::Common, _) => MentionKind::Common,
+            (Place::Common { .. }, _) => MentionKind::Common,
             (_, Binding::Weak) => MentionKind::Weak,
             _ => MentionKind::Strong,
         };
-        mentions.push(Mention { name, kind });
+        mentions.push(Mention { name: unversioned(name, place), kind });
     }
     Ok(mentions)
 }
@@ -123,7 +126,8 @@ impl<'a> File<'a> {
             let mut section = self.read_section(header, symbols_first)?;
             if section.name == b".note.gnu.property" {
                 let note = header.data(LE, self.bytes).map_err(|e| self.damaged(e.to_string()))?;
-                inputs.features = inputs.features.with(&needed_features(note));
+                inputs.features = inputs.features.with(&property::needed_features(note));
+                inputs.objects[self.id.index()].promises |= property::promises(note);
             }
             if section.is(sh::LINK_ORDER) && section.role != Role::Nothing {
                 section.described = self.linked(header, first)?;
@@ -198,7 +202,7 @@ impl<'a> File<'a> {
 
     fn loaded_role(&self, name: &[u8], kind: u32) -> Result<Role, LinkError> {
         match kind {
-            // Promises about whole programs, and a second form of unwind records: nothing reads them in an image.
+            // Promises, which the image gets a note of its own for, and a second form of unwind records, which nothing reads.
             _ if name == b".note.gnu.property" || name == b".sframe" => Ok(Role::Nothing),
             sh::PROGBITS | sh::X86_64_UNWIND if name == b".eh_frame" => Ok(Role::Unwind),
             sh::PROGBITS | sh::NOTE | sh::NOBITS | sh::INIT_ARRAY | sh::FINI_ARRAY | sh::PREINIT_ARRAY => {
@@ -216,8 +220,13 @@ impl<'a> File<'a> {
         if section.is_zeros() && section.len > ZEROS_LEN_MAX {
             return Err(LinkError::TooLarge { what: "zeros", len: section.len, max: ZEROS_LEN_MAX });
         }
-        if section.align > PAGE {
-            return Err(self.unsupported(name, "an alignment beyond a page: images are mapped at any page"));
+        if section.align > PAGE && (section.is(sh::TLS) || section.role == Role::Debug) {
+            return Err(
+                self.unsupported(name, "an alignment beyond a page, which only ordinary data and code may have")
+            );
+        }
+        if section.align > ALIGN_MAX {
+            return Err(LinkError::TooLarge { what: "alignment", len: section.align, max: ALIGN_MAX });
         }
         if section.role == Role::Debug {
             return Ok(());
@@ -282,10 +291,11 @@ impl<'a> File<'a> {
         symbol: &Sym64<LE>,
     ) -> Result<Symbol<'a>, LinkError> {
         let name = self.symbols.symbol_name(LE, symbol).map_err(|e| self.damaged(e.to_string()))?;
+        let place = self.place(sections_first, index, symbol)?;
         let read = Symbol {
             object: self.id,
-            name,
-            place: self.place(sections_first, index, symbol)?,
+            name: unversioned(name, place),
+            place,
             value: symbol.st_value.get(LE),
             len: symbol.st_size.get(LE),
             kind: symbol.st_type().0,
@@ -307,7 +317,8 @@ impl<'a> File<'a> {
         let section = match symbol.st_shndx.get(LE).0 {
             0 => return Ok(Place::Undefined),
             0xfff1 => return Ok(Place::Absolute),
-            COMMON | LARGE_COMMON => return Ok(Place::Common),
+            COMMON => return Ok(Place::Common { large: false }),
+            LARGE_COMMON => return Ok(Place::Common { large: true }),
             0xffff => {
                 self.symbols.shndx(LE, index).ok_or_else(|| self.damaged("a symbol has no section index"))? as usize
             }
@@ -335,15 +346,15 @@ impl<'a> File<'a> {
             Place::Undefined if symbol.binding == Binding::Local => {
                 Err(self.damaged(format!("symbol {} is local and undefined", text(symbol.name))))
             }
-            Place::Common if symbol.binding == Binding::Local => {
+            Place::Common { .. } if symbol.binding == Binding::Local => {
                 Err(self.damaged(format!("symbol {} is local and common", text(symbol.name))))
             }
             Place::Undefined if symbol.name.is_empty() => Err(self.damaged("an undefined symbol has no name")),
-            Place::Common if !symbol.value.is_power_of_two() || symbol.len > ZEROS_LEN_MAX => {
+            Place::Common { .. } if !symbol.value.is_power_of_two() || symbol.len > ZEROS_LEN_MAX => {
                 Err(self.damaged(format!("common symbol {} has no usable size and alignment", text(symbol.name))))
             }
-            Place::Common if symbol.value > PAGE => {
-                Err(self.unsupported(symbol.name, "an alignment beyond a page: images are mapped at any page"))
+            Place::Common { .. } if symbol.value > ALIGN_MAX => {
+                Err(LinkError::TooLarge { what: "alignment", len: symbol.value, max: ALIGN_MAX })
             }
             Place::Section(section) => self.check_defined(inputs.section(section), symbol),
             _ => Ok(()),
@@ -439,6 +450,14 @@ impl<'a> File<'a> {
             Place::Section(section) if symbol.kind == stt::SECTION => Ok(inputs.section(section).name),
             _ => Ok(symbol.name),
         }
+    }
+}
+
+/// A definition of `f@@V1` is what `f` means to all who name no version.
+fn unversioned(name: &[u8], place: Place) -> &[u8] {
+    match name.windows(2).position(|pair| pair == b"@@") {
+        Some(at) if at > 0 && place != Place::Undefined => &name[..at],
+        _ => name,
     }
 }
 

@@ -7,7 +7,8 @@ use crate::input::{Inputs, Role, Section, SectionId, sh};
 use crate::live::Live;
 use crate::merge::{Merged, Pool, PoolId};
 use crate::scan::Needs;
-use larder_format::image::WORD;
+use larder_format::image::{PAGE, WORD};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// Parts of an image with one protection, in the order of the file.
@@ -31,6 +32,7 @@ impl Segment {
 pub(crate) enum Made {
     Index,
     BuildId,
+    Property,
     UnwindTable,
     Unwind,
     Stubs,
@@ -39,7 +41,7 @@ pub(crate) enum Made {
 }
 
 impl Made {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
 }
 
 /// Order of output sections inside their segment, and what they are called.
@@ -47,6 +49,7 @@ impl Made {
 pub(crate) enum Rank {
     Index,
     BuildId,
+    Property,
     LargeConstants,
     Constants,
     NamedConstants,
@@ -63,20 +66,26 @@ pub(crate) enum Rank {
     NamedRelro,
     NamedData,
     Data,
-    LargeData,
     Zeros,
     NamedZeros,
+    LargeData,
     LargeZeros,
     DebugFrame,
     Debug,
 }
 
 impl Rank {
+    /// Whether programs measure such sections.
+    fn is_named(self) -> bool {
+        matches!(self, Rank::NamedConstants | Rank::NamedCode | Rank::NamedRelro | Rank::NamedData | Rank::NamedZeros)
+    }
+
     /// Name of the one output section of this rank; those of other ranks are named by their members.
     fn name(self) -> &'static [u8] {
         match self {
             Rank::Index => b".larder.index",
             Rank::BuildId => b".note.gnu.build-id",
+            Rank::Property => b".note.gnu.property",
             Rank::LargeConstants => b".lrodata",
             Rank::Constants => b".rodata",
             Rank::ExceptionTables => b".gcc_except_table",
@@ -145,6 +154,7 @@ impl<'a> Output<'a> {
         let (rank, segment, kind, flags, align) = match made {
             Made::Index => (Rank::Index, Segment::R, sh::PROGBITS, sh::ALLOC, 8),
             Made::BuildId => (Rank::BuildId, Segment::R, sh::NOTE, sh::ALLOC, 4),
+            Made::Property => (Rank::Property, Segment::R, sh::NOTE, sh::ALLOC, 8),
             Made::UnwindTable => (Rank::UnwindTable, Segment::R, sh::PROGBITS, sh::ALLOC, 4),
             Made::Unwind => (Rank::Unwind, Segment::R, sh::PROGBITS, sh::ALLOC, 8),
             Made::Stubs => (Rank::Stubs, Segment::Rx, sh::PROGBITS, sh::ALLOC | sh::EXECINSTR, 16),
@@ -174,9 +184,15 @@ impl<'a> Output<'a> {
         self.members.push(Member { content, offset: 0, temperature });
     }
 
-    /// Gives every member its offset. Lengths are far below 2⁶⁴: contents lie in memory, zeros are limited to 1 TiB each.
+    /// Gives every member its offset; those that are aligned beyond a page come first, unless the program gave the section its name and
+    /// counts on its order. Lengths are far below 2⁶⁴: contents lie in memory, zeros are limited to 1 TiB each.
     fn arrange(&mut self, inputs: &Inputs<'_>, merged: &Merged<'_>) {
-        self.members.sort_by_key(|member| member.temperature);
+        let named = self.rank.is_named();
+        let beyond_page = |content| match extent(inputs, merged, content) {
+            (_, align) if align > PAGE && !named => align,
+            _ => 0,
+        };
+        self.members.sort_by_cached_key(|member| (member.temperature, Reverse(beyond_page(member.content))));
         for member in &mut self.members {
             let (len, align) = extent(inputs, merged, member.content);
             let offset = self.len.saturating_add(align - 1) & !(align - 1);
@@ -226,7 +242,16 @@ pub(super) fn gather<'a>(
     }
     gather.outputs.iter_mut().for_each(|output| output.arrange(inputs, merged));
     align_thread_block(&mut gather.outputs);
+    store_zeros_before_large_data(&mut gather.outputs);
     gather.outputs
+}
+
+/// Code reaches small data by 32-bit distances, so large data stands behind it; and what the file holds behind zeros, it holds with them.
+fn store_zeros_before_large_data(outputs: &mut [Output<'_>]) {
+    if outputs.iter().any(|output| output.rank == Rank::LargeData) {
+        let small_zeros = |output: &&mut Output<'_>| matches!(output.rank, Rank::Zeros | Rank::NamedZeros);
+        outputs.iter_mut().filter(small_zeros).for_each(|output| output.kind = sh::PROGBITS);
+    }
 }
 
 /// Offsets in a thread's block are distances in the image, so the block begins where its strictest variable could.

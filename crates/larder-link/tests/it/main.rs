@@ -8,6 +8,8 @@ mod image;
 mod indirect;
 mod init;
 mod large;
+mod property;
+mod reach;
 mod refusals;
 mod relocations;
 mod sections;

@@ -63,7 +63,7 @@ fn relocations_are_refused_with_place_name_and_remedy() {
         ),
         (
             ".data\n.globl s\ns: .byte s2-.\n.section .far,\"aw\"\n.skip 300\ns2: .byte 0",
-            "0.o: .data+0x0: R_X86_64_PC8 against .far: the distance does not fit the field: the image is too large for this code model",
+            "0.o: .data+0x0: R_X86_64_PC8 against .far: the distance does not fit a field of so few bits",
         ),
     ];
     for (assembly, message) in rows {
@@ -111,8 +111,10 @@ fn what_images_do_not_have_is_refused_by_name() {
             ".section .note.GNU-split-stack,\"\",@progbits",
             "0.o: .note.GNU-split-stack: split stacks need a runtime that grows them: compile without -fsplit-stack",
         ),
-        (".data\n.balign 8192\n.quad 0", "0.o: .data: an alignment beyond a page: images are mapped at any page"),
-        (".comm x, 4, 8192", "0.o: x: an alignment beyond a page: images are mapped at any page"),
+        (
+            ".section .tdata,\"awT\",@progbits\n.balign 8192\n.quad 0",
+            "0.o: .tdata: an alignment beyond a page, which only ordinary data and code may have",
+        ),
     ];
     for (assembly, message) in rows {
         assert_eq!(refusal(&assemble(assembly)), message, "{assembly}");

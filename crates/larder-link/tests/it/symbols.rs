@@ -233,3 +233,28 @@ fn the_linker_s_own_symbols_name_the_ends_of_things() {
     assert_eq!(case.word(value(5)), value(5), "the handle holds its own address");
     assert_eq!(value(6), value(7), "the loader runs initialisers, not the program");
 }
+
+#[test]
+fn a_default_version_is_what_the_bare_name_means() {
+    let define = assemble(".globl old, new\nold: nop\n.symver old, f@V1\nnew: ret\n.symver new, f@@V2");
+    let user = assemble(".data\n.globl word\nword: .quad f");
+    let case = link_all(&[&define, &user]);
+    assert_eq!(case.word(case.address("word")), case.address("new"));
+    assert_eq!((case.address("f"), case.address("f@V1")), (case.address("new"), case.address("old")));
+    assert!(case.imports().is_empty());
+}
+
+#[test]
+fn a_name_that_keeps_its_version_beside_itself_is_no_duplicate() {
+    let case = link_all(&[&assemble(".globl f\nf: ret\n.symver f, f@@V1")]);
+    assert_eq!(case.exports(), ["f"]);
+    let twice = assemble(".globl f\nf: nop\n.globl other\nother: ret\n.symver other, f@@V1");
+    let error = try_link(&[&twice], &LinkOptions::default()).err().expect("it is refused");
+    assert_eq!(error.to_string(), "f is defined twice: by 0.o and by 0.o");
+}
+
+#[test]
+fn an_old_version_of_an_external_is_an_import_of_that_version() {
+    let case = link_all(&[&assemble(".symver old, memcpy@GLIBC_2.2.5\n.globl f\nf: jmp old@PLT")]);
+    assert_eq!(case.imports(), ["memcpy@GLIBC_2.2.5"]);
+}
