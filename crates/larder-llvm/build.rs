@@ -79,7 +79,7 @@ fn link_llvm(config: &Path) -> Result<()> {
 
 /// FNV-1a over the shim and the Rust that drives it: all that can change what the worker generates.
 fn digest(shim: &[PathBuf]) -> Result<u64> {
-    let drivers = ["src/compile.rs", "src/queue.rs", "src/ffi.rs", "src/modules.rs"].map(Path::new);
+    let drivers = ["src/compile.rs", "src/digest.rs", "src/queue.rs", "src/ffi.rs", "src/modules.rs"].map(Path::new);
     for driver in drivers {
         println!("cargo::rerun-if-changed={}", driver.display());
     }

@@ -4,7 +4,7 @@ use crate::inputs::ExtraInputs;
 use crate::lli;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
 use larder::format::cpu::{CpuFeatures, x86_64};
-use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, StorePlace};
+use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, Split, StorePlace};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,6 +78,7 @@ impl Args {
                 features: Vec::new(),
                 no_source: false,
                 lto: false,
+                split: Split::Auto,
             },
             limits: LimitArgs { timeout: None, memory: None, threads: None },
             inputs: ExtraInputs::default(),
@@ -151,6 +152,10 @@ pub(crate) struct CodeArgs {
     /// Optimise all modules as one; then a change of one compiles all of them
     #[arg(long)]
     pub(crate) lto: bool,
+    /// Optimise a module as a whole (the best code), in groups of functions (an edit then costs a few of them), or as its size suggests:
+    /// whole, groups or auto
+    #[arg(long, value_name = "WAY", default_value = "auto")]
+    pub(crate) split: Split,
 }
 
 /// How far a compilation may go. None of it changes the code.
@@ -309,6 +314,7 @@ impl CodeArgs {
             exports,
             keep_source: !self.no_source,
             lto: self.lto,
+            split: self.split,
         })
     }
 }

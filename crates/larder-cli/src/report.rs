@@ -1,7 +1,7 @@
 //! What the command says about a start: for people on standard error, for programs as JSON.
 
 use crate::lli;
-use larder::{MissReason, ModuleOutcome, Outcome, Phases, Prepared};
+use larder::{MissReason, ModuleOutcome, Outcome, PartCounts, Phases, Prepared};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -41,8 +41,14 @@ pub(crate) fn explain(prepared: &Prepared) {
     let key = prepared.key().map_or_else(String::new, |key| format!("larder: key {key}\n"));
     let image = prepared.path().display();
     let modules: String = several(prepared).iter().map(|m| format!("larder: {}: {}\n", m.name, m.outcome)).collect();
+    let PartCounts { generated, kept } = prepared.parts();
+    let parts = if generated + kept == 0 {
+        String::new()
+    } else {
+        format!("larder: {generated} parts generated, {kept} of an earlier compilation\n")
+    };
     // One write: a program that shares the terminal can't come between.
-    let _ = write!(std::io::stderr(), "larder: {}\n{modules}{key}larder: image {image}\n", prepared.outcome());
+    let _ = write!(std::io::stderr(), "larder: {}\n{modules}{parts}{key}larder: image {image}\n", prepared.outcome());
 }
 
 /// What became of each module, if there are several to tell apart.
@@ -74,6 +80,8 @@ struct Report<'a> {
     modules: Vec<ReportModule<'a>>,
     warnings: &'a [String],
     phases: Vec<ReportPhase<'a>>,
+    parts_generated: u32,
+    parts_kept: u32,
 }
 
 #[derive(Serialize)]
@@ -113,6 +121,8 @@ pub(crate) fn write(path: &Path, prepared: &Prepared) -> anyhow::Result<()> {
         modules: modules.collect(),
         warnings: prepared.warnings(),
         phases: phases.map(|p| ReportPhase { name: p.name.trim(), us: p.time.as_secs_f64() * 1e6 }).collect(),
+        parts_generated: prepared.parts().generated,
+        parts_kept: prepared.parts().kept,
     };
     anyhow::Context::context(
         std::fs::write(path, serde_json::to_vec_pretty(&report)?),

@@ -5,7 +5,9 @@
 //! allocates what it was merely promised.
 //!
 //! A conversation: the client sends [`Request`] and the module's bytes; the worker answers any number of [`Progress`],
-//! [`Diagnostic`] and [`Object`] frames, then exactly one [`Done`] or [`Failed`], and ends.
+//! [`Diagnostic`], [`Question`] and [`Object`] frames, then exactly one [`Done`] or [`Failed`], and ends. The client meets each
+//! [`Question`], whether it has the object of a part already, with one [`Answer`], in any order; the worker goes on with other
+//! parts meanwhile. An object that the client has isn't sent.
 //!
 //! Another conversation is about several modules: the client sends [`ModulesRequest`] and the bytes of each; the worker answers with a
 //! [`Symbols`] frame for each, or with one [`Object`] frame, and ends as above.
@@ -29,9 +31,9 @@ mod request;
 
 pub use modules::{ModulesRequest, ModulesTask, SymbolKind, Symbols};
 pub use reply::{
-    Diagnostic, Done, Failed, FailureKind, Object, Phase, PhaseTime, Progress, Reply, Severity, WorkerVersion,
+    Diagnostic, Done, Failed, FailureKind, Object, Phase, PhaseTime, Progress, Question, Reply, Severity, WorkerVersion,
 };
-pub use request::{OptLevel, Request, UnknownLevel};
+pub use request::{Answer, OptLevel, Request, Split, UnknownLevel, UnknownSplit};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,7 +41,7 @@ use serde::de::DeserializeOwned;
 /// First bytes of each frame.
 pub const MAGIC: [u8; 4] = *b"LDRW";
 /// Version of the frames and of all payloads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 3;
 /// Length of a frame's head in bytes.
 pub const HEAD_LEN: usize = 16;
 /// The longest JSON payload in bytes.
@@ -68,10 +70,14 @@ pub enum FrameKind {
     ModulesRequest,
     /// [`Symbols`], from the worker.
     Symbols,
+    /// [`Question`], from the worker.
+    Question,
+    /// [`Answer`], to the worker.
+    Answer,
 }
 
 /// Every kind; its number in a frame is its place here, counted from 1.
-const KINDS: [FrameKind; 9] = [
+const KINDS: [FrameKind; 11] = [
     FrameKind::Request,
     FrameKind::Module,
     FrameKind::Progress,
@@ -81,6 +87,8 @@ const KINDS: [FrameKind; 9] = [
     FrameKind::Failed,
     FrameKind::ModulesRequest,
     FrameKind::Symbols,
+    FrameKind::Question,
+    FrameKind::Answer,
 ];
 
 impl FrameKind {
@@ -231,9 +239,10 @@ mod tests {
 
     #[test]
     fn every_truncation_is_an_error() {
-        let frames = [request::tests::sample().encode(), Request::module_head(3).to_vec()]
-            .into_iter()
-            .chain(reply::tests::samples().into_iter().map(|reply| reply.encode()));
+        let frames =
+            [request::tests::sample().encode(), Request::module_head(3).to_vec(), request::tests::ANSWER.encode()]
+                .into_iter()
+                .chain(reply::tests::samples().into_iter().map(|reply| reply.encode()));
         for frame in frames {
             let whole = split_frame(&frame);
             for length in 0..frame.len() {

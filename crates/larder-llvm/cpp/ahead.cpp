@@ -17,6 +17,7 @@
 // its only caller and vanish. What isn't plain (COMDAT, aliases, block addresses, weak names) waits for the end of the walk, as
 // does every function of a module with debug information or coroutines, whose copies would need more than is done here.
 
+#include "copy.h"
 #include "module.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -28,93 +29,12 @@
 #include "llvm/IR/PassInstrumentation.h"
 #include "llvm/IR/ValueHandle.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 #include "llvm/Transforms/Utils/ValueMapper.h"
 
 using namespace llvm;
 using namespace larder;
 
 namespace {
-
-// Declares in a part what its functions refer to.
-class Declarer final : public ValueMaterializer {
-  Module &part;
-  Names &names;
-
-public:
-  Declarer(Module &part, Names &names) : part(part), names(names) {}
-
-  Value *materialize(Value *value) override {
-    auto *global = dyn_cast<GlobalValue>(value);
-    if (!global)
-      return nullptr;
-    if (auto *variable = dyn_cast<GlobalVariable>(global))
-      return is_mergeable(*variable) ? copy(*variable) : declare(*variable);
-    if (auto *function = dyn_cast<Function>(global))
-      return declare(*function);
-    names.publish(*global);
-    return new_stand_in(*global, part);
-  }
-
-  Function *declare(Function &function) {
-    names.publish(function);
-    Function *declaration =
-        Function::Create(function.getFunctionType(), linkage(function),
-                         function.getAddressSpace(), function.getName(), &part);
-    declaration->copyAttributesFrom(&function);
-    // What these refer to belongs to the other module.
-    declaration->setPersonalityFn(nullptr);
-    declaration->setPrefixData(nullptr);
-    declaration->setPrologueData(nullptr);
-    return declaration;
-  }
-
-private:
-  static GlobalValue::LinkageTypes linkage(const GlobalValue &value) {
-    return value.hasExternalWeakLinkage() ? GlobalValue::ExternalWeakLinkage
-                                          : GlobalValue::ExternalLinkage;
-  }
-
-  GlobalVariable *declare(GlobalVariable &variable) {
-    names.publish(variable);
-    auto *declaration = new GlobalVariable(
-        part, variable.getValueType(), variable.isConstant(), linkage(variable),
-        nullptr, variable.getName(), nullptr, variable.getThreadLocalMode(),
-        variable.getAddressSpace());
-    declaration->copyAttributesFrom(&variable);
-    return declaration;
-  }
-
-  GlobalVariable *copy(GlobalVariable &variable) {
-    auto *result = new GlobalVariable(
-        part, variable.getValueType(), true, variable.getLinkage(),
-        variable.getInitializer(), variable.getName());
-    result->copyAttributesFrom(&variable);
-    return result;
-  }
-};
-
-void copy_module_properties(Module &from, Module &to) {
-  to.setSourceFileName(from.getSourceFileName());
-  to.setTargetTriple(from.getTargetTriple());
-  to.setDataLayout(from.getDataLayout());
-  if (NamedMDNode *flags = from.getModuleFlagsMetadata()) {
-    NamedMDNode *copies = to.getOrInsertModuleFlagsMetadata();
-    for (MDNode *flag : flags->operands())
-      copies->addOperand(flag);
-  }
-}
-
-void copy_body(const Function &from, Function &to, ValueToValueMapTy &values,
-               Declarer &declarer) {
-  for (auto [old_argument, new_argument] : zip_equal(from.args(), to.args())) {
-    new_argument.setName(old_argument.getName());
-    values[&old_argument] = &new_argument;
-  }
-  SmallVector<ReturnInst *, 8> returns;
-  CloneFunctionInto(&to, &from, values, CloneFunctionChangeType::ClonedModule,
-                    returns, "", nullptr, nullptr, &declarer);
-}
 
 // Whether a copy is the function and nothing but the function.
 bool is_plain(const Function &function) {
@@ -199,8 +119,8 @@ struct larder::Ahead::State {
   void hand_out(ArrayRef<Function *> functions, uint64_t size) {
     Module part(self.module->getModuleIdentifier(), *self.context);
     copy_module_properties(*self.module, part);
-    Declarer declarer(part, names);
     ValueToValueMapTy values;
+    Declarer declarer(part, names, values);
     for (Function *function : functions)
       values[function] = declarer.declare(*function);
     for (const Function *function : functions)

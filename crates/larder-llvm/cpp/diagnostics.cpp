@@ -6,6 +6,7 @@
 #include "llvm/IR/DiagnosticHandler.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -105,8 +106,15 @@ void larder::report(const LarderSink &sink, const SMDiagnostic &diagnostic) {
                   bytes(diagnostic.getFilename()), line, column);
 }
 
+LarderStatus larder::failed(const LarderSink &sink, Error error) {
+  report(sink, ERROR, toString(std::move(error)));
+  return LARDER_FAILED;
+}
+
 std::unique_ptr<LLVMContext> larder::new_context(const LarderSink &sink) {
   auto context = std::make_unique<LLVMContext>();
+  // Names within functions reach no object, and take a good part of the time to read and write a module.
+  context->setDiscardValueNames(true);
   context->setDiagnosticHandler(std::make_unique<Handler>(sink));
   return context;
 }

@@ -48,24 +48,7 @@ LarderStatus larder_generate(LarderModule *self, void *context,
   return generate(*self->module, *self->machine, self->sink, context, receive);
 }
 
-// What both kinds of part have in common, once they are modules.
-static LarderStatus finish_and_generate(Module &module,
-                                        const LarderSettings &settings,
-                                        const LarderSink &sink, void *context,
-                                        LarderReceive receive) {
-  std::unique_ptr<TargetMachine> machine = new_machine(module, settings);
-  if (LarderStatus status = finish_optimising(module, *machine, settings);
-      status != LARDER_OK)
-    return status;
-  return generate(module, *machine, sink, context, receive);
-}
-
-static LarderStatus failed(const LarderSink &sink, Error error) {
-  report(sink, larder::ERROR, toString(std::move(error)));
-  return LARDER_FAILED;
-}
-
-LarderStatus larder_generate_part(LarderBytes bitcode,
+LarderStatus larder_generate_part(LarderBytes bitcode, bool is_group,
                                   const LarderSettings *settings,
                                   LarderSink sink, void *context,
                                   LarderReceive receive) {
@@ -74,22 +57,11 @@ LarderStatus larder_generate_part(LarderBytes bitcode,
       parseBitcodeFile(MemoryBufferRef(text(bitcode), ""), *own);
   if (!module)
     return failed(sink, module.takeError());
-  return finish_and_generate(**module, *settings, sink, context, receive);
-}
-
-LarderStatus larder_generate_partition(const LarderPartitions *partitions,
-                                       uint32_t index,
-                                       const LarderSettings *settings,
-                                       LarderSink sink, void *context,
-                                       LarderReceive receive) {
-  std::unique_ptr<LLVMContext> own = new_context(sink);
-  MemoryBufferRef bitcode(
-      {partitions->bitcode.data(), partitions->bitcode.size()}, "");
-  Expected<std::unique_ptr<Module>> module =
-      getLazyBitcodeModule(bitcode, *own, /*ShouldLazyLoadMetadata=*/true);
-  if (!module)
-    return failed(sink, module.takeError());
-  if (Error error = keep_partition(**module, *partitions, index))
-    return failed(sink, std::move(error));
-  return finish_and_generate(**module, *settings, sink, context, receive);
+  std::unique_ptr<TargetMachine> machine = new_machine(**module, *settings);
+  LarderStatus status = is_group
+                            ? optimise_group(**module, *machine, *settings)
+                            : finish_optimising(**module, *machine, *settings);
+  if (status != LARDER_OK)
+    return status;
+  return generate(**module, *machine, sink, context, receive);
 }

@@ -131,24 +131,30 @@ uint32_t larder_partition_count(const LarderPartitions *partitions);
 // Instructions of one part, so that the longest can be started first.
 uint64_t larder_partition_size(const LarderPartitions *partitions,
                                uint32_t index);
+// One part as a module of its own, as bitcode; any number of threads at a time.
+LarderStatus larder_partition_bitcode(const LarderPartitions *partitions,
+                                      uint32_t index, LarderSink sink,
+                                      void *context, LarderReceive receive);
 void larder_partitions_free(LarderPartitions *partitions);
+
+// --- groups.cpp ---
+
+// Whether the module can be taken apart before it is optimised.
+bool larder_can_group(const LarderModule *module);
+// Takes it apart: each group goes to the sink, as a part that needs the whole pipeline. The module is left as it was, with names and
+// linkage changed.
+void larder_group(LarderModule *module);
 
 // --- generate.cpp ---
 
 // The object of a module that wasn't split.
 LarderStatus larder_generate(LarderModule *module, void *context,
                              LarderReceive receive);
-// Optimises (second half of the pipeline) and generates a part that went to the sink; any number of threads at a time.
-LarderStatus larder_generate_part(LarderBytes bitcode,
+// Optimises (a group: the whole pipeline; another part: its second half) and generates; any number of threads at a time.
+LarderStatus larder_generate_part(LarderBytes bitcode, bool is_group,
                                   const LarderSettings *settings,
                                   LarderSink sink, void *context,
                                   LarderReceive receive);
-// The same for one partition.
-LarderStatus larder_generate_partition(const LarderPartitions *partitions,
-                                       uint32_t index,
-                                       const LarderSettings *settings,
-                                       LarderSink sink, void *context,
-                                       LarderReceive receive);
 }
 
 #endif

@@ -73,6 +73,8 @@ enum Severity : uint32_t { ERROR = 0, WARNING = 1, REMARK = 2, NOTE = 3 };
 // Tells the sink something that has no place.
 void report(const LarderSink &sink, Severity severity, llvm::StringRef message);
 void report(const LarderSink &sink, const llvm::SMDiagnostic &diagnostic);
+// Tells the sink of a failure that isn't the module's fault.
+LarderStatus failed(const LarderSink &sink, llvm::Error error);
 // A context whose diagnostics go to the sink.
 std::unique_ptr<llvm::LLVMContext> new_context(const LarderSink &sink);
 // Whether an error was diagnosed in that context.
@@ -94,6 +96,9 @@ void bind_externals(llvm::Module &module);
 LarderStatus finish_optimising(llvm::Module &module,
                                llvm::TargetMachine &machine,
                                const LarderSettings &settings);
+// The whole pipeline of a level, for a group.
+LarderStatus optimise_group(llvm::Module &module, llvm::TargetMachine &machine,
+                            const LarderSettings &settings);
 // Makes values known to other parts: what was local becomes hidden, under a name unlike any of another module, and what
 // could be left out by a part without a use for it can't any more.
 class Names {
@@ -113,7 +118,10 @@ void each_user(
     llvm::function_ref<void()> listed = [] {});
 // Whether the linker merges equal ones, so that a copy in each part costs nothing.
 bool is_mergeable(const llvm::GlobalVariable &variable);
-// A plain symbol for an alias or an ifunc of another part.
+// Whether an alias is nothing but another name for a place in this module. Parts that use it without having it then refer to the
+// place itself: to LLVM, two declared names are two places, that differ and don't overlap.
+bool is_transparent(const llvm::GlobalAlias &alias);
+// A plain symbol for any other alias, or an ifunc, of another part.
 llvm::GlobalValue *new_stand_in(const llvm::GlobalValue &value,
                                 llvm::Module &module);
 
@@ -128,10 +136,6 @@ public:
   static bool is_possible(const llvm::Module &module);
   void watch(llvm::PassInstrumentationCallbacks &callbacks);
 };
-
-// Takes away all that belongs to other partitions.
-llvm::Error keep_partition(llvm::Module &module,
-                           const LarderPartitions &partitions, uint32_t index);
 
 } // namespace larder
 

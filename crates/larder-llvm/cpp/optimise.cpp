@@ -83,6 +83,15 @@ static ModulePassManager second_half(PassBuilder &builder,
   return passes;
 }
 
+static ModulePassManager whole_pipeline(PassBuilder &builder,
+                                        OptimizationLevel level) {
+  if (level == OptimizationLevel::O0)
+    return builder.buildO0DefaultPipeline(level);
+  ModulePassManager passes = first_half(builder, level);
+  passes.addPass(second_half(builder, level));
+  return passes;
+}
+
 static LarderStatus parse(Run &run, const LarderModule &self,
                           ModulePassManager &passes) {
   if (Error error = run.builder.parsePassPipeline(passes, text(self.settings.pipeline))) {
@@ -119,13 +128,11 @@ LarderStatus larder_optimise(LarderModule *self, uint64_t part_size) {
   if (has_pipeline(self->settings)) {
     if (LarderStatus status = parse(run, *self, passes); status != LARDER_OK)
       return status;
-  } else if (level == OptimizationLevel::O0) {
-    passes = run.builder.buildO0DefaultPipeline(level);
+  } else if (part_size == 0 || level == OptimizationLevel::O0) {
+    passes = whole_pipeline(run.builder, level);
   } else {
     passes = first_half(run.builder, level);
-    if (part_size == 0)
-      passes.addPass(second_half(run.builder, level));
-    else if (Ahead::is_possible(*self->module))
+    if (Ahead::is_possible(*self->module))
       ahead.emplace(*self).watch(run.callbacks);
   }
   watch(run, *self);
@@ -140,6 +147,15 @@ LarderStatus larder::finish_optimising(Module &module, TargetMachine &machine,
     return LARDER_OK;
   Run run(machine, level);
   ModulePassManager passes = second_half(run.builder, level);
+  run(passes, module);
+  return has_errors(module.getContext()) ? LARDER_MALFORMED : LARDER_OK;
+}
+
+LarderStatus larder::optimise_group(Module &module, TargetMachine &machine,
+                                    const LarderSettings &settings) {
+  OptimizationLevel level = larder::level(settings);
+  Run run(machine, level);
+  ModulePassManager passes = whole_pipeline(run.builder, level);
   run(passes, module);
   return has_errors(module.getContext()) ? LARDER_MALFORMED : LARDER_OK;
 }

@@ -11,14 +11,15 @@
 // What was local and is used by another part becomes hidden, under a name that no other module has.
 //
 // Modules with something that speaks of labels or tables of one assembly (module asm, stack maps, garbage collection, frame
-// escapes) aren't split.
+// escapes) aren't split, nor are those with a weak second name of a variable, which would pass for another variable.
 
 #include "module.h"
+#include "ownership.h"
 
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
@@ -33,104 +34,26 @@ using namespace larder;
 
 namespace {
 
-bool is_used_list(const GlobalValue &value) {
-  return value.getName() == "llvm.used" || value.getName() == "llvm.compiler.used";
-}
-
-// Calls `visit` with each variable that stands in a constant.
-void each_variable(const Constant &constant,
-                   function_ref<void(const GlobalVariable &)> visit) {
-  SmallVector<const Value *> pending{&constant};
-  SmallPtrSet<const Value *, 8> seen;
-  while (!pending.empty()) {
-    const Value *value = pending.pop_back_val();
-    if (const auto *variable = dyn_cast<GlobalVariable>(value))
-      visit(*variable);
-    else if (isa<Constant>(value) && !isa<GlobalValue>(value) && seen.insert(value).second)
-      append_range(pending, cast<Constant>(value)->operand_values());
-  }
-}
-
-// Sets of values that have to share an object file.
-class Clusters {
-  EquivalenceClasses<const GlobalValue *> classes;
-
-  void join(const GlobalValue *one, const Value *other) {
-    if (const auto *global = dyn_cast_or_null<GlobalValue>(other))
-      classes.unionSets(one, global);
-  }
-
-  void join_comdats(const Module &module) {
-    DenseMap<const Comdat *, const GlobalValue *> first;
-    for (const GlobalObject &object : module.global_objects())
-      if (const Comdat *comdat = object.getComdat())
-        join(&object, first.try_emplace(comdat, &object).first->second);
-  }
-
-  void join_block_addresses(const Function &function) {
-    for (const BasicBlock &block : function)
-      if (const BlockAddress *address = BlockAddress::lookup(&block))
-        each_user(*address, [&](const GlobalValue &user) { join(&user, &function); });
-  }
-
-  void join_associated(const GlobalObject &object) {
-    if (const MDNode *node = object.getMetadata(LLVMContext::MD_associated))
-      if (const auto *value = dyn_cast_or_null<ValueAsMetadata>(node->getOperand(0).get()))
-        join(&object, value->getValue()->stripPointerCasts());
-  }
-
-  // A constructor whose key is elsewhere is taken for a duplicate and dropped.
-  void join_keys(const GlobalVariable *list) {
-    if (!list || !list->hasInitializer())
-      return;
-    const auto *entries = dyn_cast<ConstantArray>(list->getInitializer());
-    if (!entries)
-      return;
-    for (const Use &entry : entries->operands())
-      if (const auto *fields = dyn_cast<ConstantStruct>(entry))
-        if (fields->getNumOperands() == 3)
-          join(list, fields->getOperand(2)->stripPointerCasts());
-  }
-
-public:
-  explicit Clusters(const Module &module) {
-    join_comdats(module);
-    for (const GlobalAlias &alias : module.aliases())
-      join(&alias, alias.getAliaseeObject());
-    for (const GlobalIFunc &ifunc : module.ifuncs())
-      join(&ifunc, ifunc.getResolverFunction());
-    for (const Function &function : module)
-      join_block_addresses(function);
-    for (const GlobalObject &object : module.global_objects())
-      join_associated(object);
-    join_keys(module.getNamedGlobal("llvm.global_ctors"));
-    join_keys(module.getNamedGlobal("llvm.global_dtors"));
-  }
-
-  const GlobalValue *leader(const GlobalValue &value) const {
-    auto found = classes.findLeader(&value);
-    return found == classes.member_end() ? &value : *found;
-  }
-};
-
 class Splitter {
   Module &module;
-  const Clusters clusters;
+  Ownership ownership;
   Names names;
   LarderPartitions &result;
-  DenseMap<const GlobalValue *, uint32_t> owners;
   DenseMap<const GlobalValue *, uint64_t> sizes;
 
 public:
   Splitter(Module &module, uint64_t digest, LarderPartitions &result)
-      : module(module), clusters(module), names(digest), result(result) {}
+      : module(module), ownership(module), names(digest), result(result) {}
 
   void run(uint32_t count) {
     drop_available_externally();
     own_functions(count);
-    own_variables();
+    ownership.own_variables(result.count);
     for (GlobalValue &value : module.global_values())
       share(value);
+    for (GlobalAlias &alias : module.aliases())
+      if (is_transparent(alias) && ownership.is_shared(alias))
+        names.publish(*alias.getAliaseeObject());
     record();
     raw_svector_ostream stream(result.bitcode);
     WriteBitcodeToFile(module, stream);
@@ -153,7 +76,7 @@ private:
     uint64_t total = 0;
     for (const Function &function : module) {
       uint64_t size = function.getInstructionCount();
-      sizes[clusters.leader(function)] += size;
+      sizes[ownership.leader(function)] += size;
       total += size;
     }
     const uint64_t share = total / count + 1;
@@ -165,57 +88,15 @@ private:
   }
 
   void own_cluster(const GlobalValue &value, uint64_t share) {
-    const GlobalValue *leader = clusters.leader(value);
-    if (owners.contains(leader))
+    const GlobalValue *leader = ownership.leader(value);
+    if (ownership.is_owned(leader))
       return;
     const uint64_t size = sizes.lookup(leader);
     // A part that is nearly full isn't made much longer: the longest part decides when all is done.
     if (result.sizes.back() != 0 && result.sizes.back() + size / 2 > share)
       result.sizes.push_back(0);
-    owners[leader] = result.sizes.size() - 1;
+    ownership.give(leader, result.sizes.size() - 1);
     result.sizes.back() += size;
-  }
-
-  uint32_t owner(const GlobalValue &value) const {
-    auto found = owners.find(clusters.leader(value));
-    return found == owners.end() ? 0 : found->second;
-  }
-
-  // A variable belongs to the first part whose code uses it; one that only other variables use, to the first of theirs.
-  void own_variables() {
-    std::vector<SmallVector<const GlobalVariable *>> reached(result.count);
-    for (const GlobalVariable &variable : module.globals())
-      if (auto part = first_user(variable))
-        reached[owners.try_emplace(clusters.leader(variable), *part).first->second].push_back(&variable);
-    for (uint32_t part = 0; part < result.count; ++part)
-      while (!reached[part].empty())
-        follow(*reached[part].pop_back_val(), part, reached[part]);
-  }
-
-  std::optional<uint32_t> first_user(const GlobalVariable &variable) const {
-    std::optional<uint32_t> first;
-    each_user(variable, [&](const GlobalValue &user) {
-      if (isa<Function>(user))
-        first = std::min(first.value_or(UINT32_MAX), owner(user));
-    });
-    return first;
-  }
-
-  void follow(const GlobalVariable &variable, uint32_t part,
-              SmallVectorImpl<const GlobalVariable *> &reached) {
-    if (!variable.hasInitializer())
-      return;
-    each_variable(*variable.getInitializer(), [&](const GlobalVariable &used) {
-      if (owners.try_emplace(clusters.leader(used), part).second)
-        reached.push_back(&used);
-    });
-  }
-
-  bool is_shared(const GlobalValue &value) const {
-    const uint32_t home = owner(value);
-    bool shared = false;
-    each_user(value, [&](const GlobalValue &user) { shared |= owner(user) != home; });
-    return shared;
   }
 
   // Makes a value reachable from the other parts, if they use it.
@@ -225,7 +106,7 @@ private:
     if (const auto *variable = dyn_cast<GlobalVariable>(&value);
         variable && is_mergeable(*variable))
       return;
-    if (!value.hasLocalLinkage() || is_shared(value))
+    if (!value.hasLocalLinkage() || ownership.is_shared(value))
       names.publish(value);
   }
 
@@ -233,7 +114,7 @@ private:
     const auto *variable = dyn_cast<GlobalVariable>(&value);
     if (value.isDeclaration() || is_used_list(value) || (variable && is_mergeable(*variable)))
       return EVERYWHERE;
-    return owner(value);
+    return ownership.owner(value);
   }
 
   void record() {
@@ -262,8 +143,13 @@ void make_declaration(Function &function) {
   function.setComdat(nullptr);
 }
 
-// An alias or an ifunc can't be a declaration; a plain symbol of that name stands in for it.
+// An alias or an ifunc can't be a declaration; what it stands for, or a plain symbol of that name, takes its place.
 template <typename Indirect> void replace_indirect(Indirect &value) {
+  if (const auto *alias = dyn_cast<GlobalAlias>(&value); alias && is_transparent(*alias)) {
+    value.replaceAllUsesWith(const_cast<Constant *>(alias->getAliasee()));
+    value.eraseFromParent();
+    return;
+  }
   GlobalValue *stand_in = new_stand_in(value, *value.getParent());
   stand_in->takeName(&value);
   value.replaceAllUsesWith(stand_in);
@@ -313,70 +199,9 @@ void erase_unused(Module &module) {
       variable.eraseFromParent();
 }
 
-} // namespace
-
-larder::Names::Names(uint64_t digest)
-    : suffix((".llvm." + Twine(utohexstr(digest, /*LowerCase=*/true, /*Width=*/16))).str()) {}
-
-void larder::Names::publish(GlobalValue &value) {
-  // Nobody would keep a definition whose only users are elsewhere.
-  if (value.hasLinkOnceLinkage())
-    value.setLinkage(value.hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
-                                                   : GlobalValue::WeakAnyLinkage);
-  if (!value.hasLocalLinkage())
-    return;
-  value.setName(value.hasName() ? value.getName() + suffix
-                                : "unnamed." + Twine(unnamed++) + suffix);
-  value.setLinkage(GlobalValue::ExternalLinkage);
-  value.setVisibility(GlobalValue::HiddenVisibility);
-}
-
-void larder::each_user(const Value &value,
-                       function_ref<void(const GlobalValue &)> visit,
-                       function_ref<void()> listed) {
-  SmallVector<const User *> pending(value.users());
-  SmallPtrSet<const User *, 8> seen;
-  while (!pending.empty()) {
-    const User *user = pending.pop_back_val();
-    if (const auto *instruction = dyn_cast<Instruction>(user))
-      visit(*instruction->getFunction());
-    else if (const auto *global = dyn_cast<GlobalValue>(user)) {
-      if (is_used_list(*global))
-        listed();
-      else
-        visit(*global);
-    } else if (seen.insert(user).second)
-      append_range(pending, user->users());
-  }
-}
-
-bool larder::is_mergeable(const GlobalVariable &variable) {
-  if (!variable.isConstant() || !variable.hasLocalLinkage() ||
-      !variable.hasGlobalUnnamedAddr() || !variable.hasInitializer() ||
-      variable.hasSection() || variable.hasComdat() ||
-      variable.hasMetadata(LLVMContext::MD_associated))
-    return false;
-  const auto *data = dyn_cast<ConstantDataSequential>(variable.getInitializer());
-  return data && data->isCString();
-}
-
-GlobalValue *larder::new_stand_in(const GlobalValue &value, Module &module) {
-  GlobalValue *stand_in;
-  if (auto *type = dyn_cast<FunctionType>(value.getValueType()))
-    stand_in = Function::Create(type, GlobalValue::ExternalLinkage,
-                                value.getAddressSpace(), value.getName(), &module);
-  else
-    stand_in = new GlobalVariable(module, value.getValueType(), false,
-                                  GlobalValue::ExternalLinkage, nullptr,
-                                  value.getName(), nullptr,
-                                  value.getThreadLocalMode(), value.getAddressSpace());
-  stand_in->setVisibility(value.getVisibility());
-  stand_in->setDSOLocal(value.isDSOLocal());
-  return stand_in;
-}
-
-Error larder::keep_partition(Module &module, const LarderPartitions &partitions,
-                             uint32_t index) {
+// Takes away all that belongs to other partitions.
+Error keep_partition(Module &module, const LarderPartitions &partitions,
+                     uint32_t index) {
   auto functions = others(module.functions(), partitions.functions, index);
   auto variables = others(module.globals(), partitions.variables, index);
   auto aliases = others(module.aliases(), partitions.aliases, index);
@@ -414,10 +239,63 @@ Error larder::keep_partition(Module &module, const LarderPartitions &partitions,
   return Error::success();
 }
 
+} // namespace
+
+larder::Names::Names(uint64_t digest)
+    : suffix((".llvm." + Twine(utohexstr(digest, /*LowerCase=*/true, /*Width=*/16))).str()) {}
+
+void larder::Names::publish(GlobalValue &value) {
+  // Nobody would keep a definition whose only users are elsewhere.
+  if (value.hasLinkOnceLinkage())
+    value.setLinkage(value.hasLinkOnceODRLinkage() ? GlobalValue::WeakODRLinkage
+                                                   : GlobalValue::WeakAnyLinkage);
+  if (!value.hasLocalLinkage())
+    return;
+  value.setName(value.hasName() ? value.getName() + suffix
+                                : "unnamed." + Twine(unnamed++) + suffix);
+  value.setLinkage(GlobalValue::ExternalLinkage);
+  value.setVisibility(GlobalValue::HiddenVisibility);
+}
+
+bool larder::is_mergeable(const GlobalVariable &variable) {
+  if (!variable.isConstant() || !variable.hasLocalLinkage() ||
+      !variable.hasGlobalUnnamedAddr() || !variable.hasInitializer() ||
+      variable.hasSection() || variable.hasComdat() ||
+      variable.hasMetadata(LLVMContext::MD_associated))
+    return false;
+  const auto *data = dyn_cast<ConstantDataSequential>(variable.getInitializer());
+  return data && data->isCString();
+}
+
+bool larder::is_transparent(const GlobalAlias &alias) {
+  const GlobalObject *place = alias.getAliaseeObject();
+  return !alias.isInterposable() && place && !place->isInterposable();
+}
+
+GlobalValue *larder::new_stand_in(const GlobalValue &value, Module &module) {
+  GlobalValue *stand_in;
+  if (auto *type = dyn_cast<FunctionType>(value.getValueType()))
+    stand_in = Function::Create(type, GlobalValue::ExternalLinkage,
+                                value.getAddressSpace(), value.getName(), &module);
+  else
+    stand_in = new GlobalVariable(module, value.getValueType(), false,
+                                  GlobalValue::ExternalLinkage, nullptr,
+                                  value.getName(), nullptr,
+                                  value.getThreadLocalMode(), value.getAddressSpace());
+  stand_in->setVisibility(value.getVisibility());
+  stand_in->setDSOLocal(value.isDSOLocal());
+  // Its address may be that of another name: with this, nothing is concluded from comparing the two.
+  stand_in->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  return stand_in;
+}
+
 bool larder_can_split(const LarderModule *self) {
   const Module &module = *self->module;
   if (!module.getModuleInlineAsm().empty())
     return false;
+  for (const GlobalAlias &alias : module.aliases())
+    if (!alias.getValueType()->isFunctionTy() && !is_transparent(alias))
+      return false;
   for (const Function &function : module) {
     if (function.hasGC())
       return false;
@@ -449,6 +327,25 @@ uint32_t larder_partition_count(const LarderPartitions *partitions) {
 uint64_t larder_partition_size(const LarderPartitions *partitions,
                                uint32_t index) {
   return partitions->sizes[index];
+}
+
+LarderStatus larder_partition_bitcode(const LarderPartitions *partitions,
+                                      uint32_t index, LarderSink sink,
+                                      void *context, LarderReceive receive) {
+  std::unique_ptr<LLVMContext> own = new_context(sink);
+  MemoryBufferRef whole(
+      {partitions->bitcode.data(), partitions->bitcode.size()}, "");
+  Expected<std::unique_ptr<Module>> module =
+      getLazyBitcodeModule(whole, *own, /*ShouldLazyLoadMetadata=*/true);
+  if (!module)
+    return failed(sink, module.takeError());
+  if (Error error = keep_partition(**module, *partitions, index))
+    return failed(sink, std::move(error));
+  SmallVector<char, 0> bitcode;
+  raw_svector_ostream stream(bitcode);
+  WriteBitcodeToFile(**module, stream);
+  receive(context, bytes({bitcode.data(), bitcode.size()}));
+  return LARDER_OK;
 }
 
 void larder_partitions_free(LarderPartitions *partitions) { delete partitions; }

@@ -52,6 +52,8 @@ std::unique_ptr<Module> read_text(StringRef input, StringRef name,
   std::unique_ptr<MemoryBuffer> buffer =
       MemoryBuffer::getMemBufferCopy(input, NO_NAME);
   SMDiagnostic diagnostic;
+  // Text refers to values by their names.
+  context.setDiscardValueNames(false);
   // The parser verifies before it upgrades debug information, and ends the process if the module is broken; the worker knows.
   std::unique_ptr<Module> module =
       parseAssembly(buffer->getMemBufferRef(), diagnostic, context);

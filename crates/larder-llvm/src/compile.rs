@@ -4,6 +4,12 @@
 //! done in parts, on as many threads as asked for. Most parts are ready long before the whole module is: the optimiser hands
 //! them out as it goes (see `cpp/ahead.cpp`), and the other threads take them at once. What is left is split at the end.
 //!
+//! A large module is taken apart before all that instead (see `cpp/groups.cpp`): each group of functions goes through the whole pipeline
+//! by itself, so that an edit later costs the groups that it is about.
+//!
+//! A part's object is made from the part's bitcode and from nothing else that could differ, whether or not anybody keeps objects. So
+//! a digest of that bitcode stands for the object (see `digest.rs`), and a part whose object the client has isn't made again.
+//!
 //! Into which parts depends on the module alone, so that the same module gives the same objects on any machine; which thread
 //! takes which part changes nothing.
 //!
@@ -15,10 +21,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Instant;
 
-use larder_format::wire::{Diagnostic, Object, Phase, PhaseTime, Progress, Request};
+use larder_format::wire::{Diagnostic, Object, Phase, PhaseTime, Progress, Question, Request, Split};
 
+use crate::digest::PartDigest;
 use crate::error::CompileError;
-use crate::ffi::{FeatureKind, Module, Settings, Sink, Status};
+use crate::ffi::{FeatureKind, Module, Settings, Sink, Status, generate_part};
 use crate::queue::{Part, Queue};
 
 /// Instructions of one part: less than half a second's work. Smaller ones balance better, larger ones repeat less of what each
@@ -26,6 +33,9 @@ use crate::queue::{Part, Queue};
 const PART_SIZE: u64 = 10_000;
 /// Beyond about this many, what each part repeats would cost more than the balance wins.
 const PART_COUNT_MAX: u64 = 64;
+/// Instructions from which on a module is taken apart before it is optimised, unless the request says otherwise: more than SQLite
+/// has. Below, optimising it as a whole takes little enough.
+const GROUPED_SIZE_MIN: u64 = 450_000;
 /// LLVM recurses over expressions and dominator trees; this is eight times what `opt` gets from the system.
 const STACK_LEN: usize = 64 << 20;
 
@@ -37,6 +47,9 @@ pub trait Events: Sync {
     fn progress(&self, progress: Progress);
     /// An object is done; in no particular order, each once.
     fn object(&self, object: Object);
+    /// Whether somebody has this object already and takes it as handed over. Waits for the answer; asked only if
+    /// [`Request::asks`].
+    fn is_kept(&self, question: Question) -> bool;
 }
 
 /// What there is to say about a module whose objects were all handed over.
@@ -48,18 +61,25 @@ pub struct Compiled {
     pub required_features: Vec<String>,
     /// Those that only some functions need, sorted.
     pub dispatched_features: Vec<String>,
-    /// Objects that were handed over.
+    /// Objects that were handed over, or that somebody had.
     pub partition_count: u32,
 }
 
-/// Compiles a module: bitcode or text. [`start`](crate::start) comes first.
+/// Compiles a module: bitcode or text. [`start`](crate::start) comes first. `toolchain` is the name of
+/// [`Toolchain::current`](crate::Toolchain::current).
 ///
 /// Everything that LLVM says goes to `events`; the error only says what kind it was.
-pub fn compile(request: &Request, module: &[u8], events: &dyn Events) -> Result<Compiled, CompileError> {
+pub fn compile(
+    request: &Request,
+    module: &[u8],
+    toolchain: &str,
+    events: &dyn Events,
+) -> Result<Compiled, CompileError> {
     let settings = settings(request)?;
     let compilation = Compilation {
         request,
         settings: &settings,
+        toolchain,
         events,
         queue: Queue::default(),
         phase: Mutex::new(Phase::Parse),
@@ -97,6 +117,7 @@ fn checked_feature(name: &str) -> Result<String, CompileError> {
 struct Compilation<'a> {
     request: &'a Request,
     settings: &'a Settings,
+    toolchain: &'a str,
     events: &'a dyn Events,
     queue: Queue,
     phase: Mutex<Phase>,
@@ -116,7 +137,9 @@ impl Sink for Compilation<'_> {
     }
 
     fn part(&self, bitcode: &[u8], size: u64) {
-        self.queue.push(Part::Ahead(bitcode.to_vec()), size);
+        let is_group = *lock(&self.phase) == Phase::Group;
+        let part = if is_group { Part::Group } else { Part::Ahead };
+        self.queue.push(part(bitcode.to_vec()), size);
     }
 }
 
@@ -129,16 +152,29 @@ impl Compilation<'_> {
             check(module.verify())?;
             check(module.prepare())
         })?;
-        let part_size = part_size(&module);
-        if part_size.is_some() {
+        let way = self.way(&module);
+        if way != Way::Whole {
             self.start_threads(scope);
         }
-        self.phase(Phase::Optimise, || check(module.optimise(part_size)))?;
-        let (required_features, dispatched_features) = features(&module);
-        match part_size {
-            Some(size) => self.generate_parts(&mut module, size)?,
-            None => self.generate_whole(&mut module)?,
-        }
+        let (required_features, dispatched_features) = match way {
+            Way::Groups => {
+                let features = features(&module);
+                self.generate_groups(&mut module)?;
+                features
+            }
+            Way::Parts(size) => {
+                self.phase(Phase::Optimise, || check(module.optimise(Some(size))))?;
+                let features = features(&module);
+                self.generate_parts(&mut module, size)?;
+                features
+            }
+            Way::Whole => {
+                self.phase(Phase::Optimise, || check(module.optimise(None)))?;
+                let features = features(&module);
+                self.generate_whole(&mut module)?;
+                features
+            }
+        };
         module.leak();
         let partition_count = self.queue.count().max(1);
         Ok(Compiled {
@@ -147,6 +183,19 @@ impl Compilation<'_> {
             dispatched_features,
             partition_count,
         })
+    }
+
+    /// What becomes of the module: a matter of the module and of what was asked for.
+    fn way<S: Sink>(&self, module: &Module<'_, S>) -> Way {
+        let wants_groups = match self.request.split {
+            Split::Auto => module.instruction_count() >= GROUPED_SIZE_MIN,
+            Split::Whole => false,
+            Split::Groups => true,
+        };
+        if wants_groups && module.can_group() {
+            return Way::Groups;
+        }
+        part_size(module).map_or(Way::Whole, Way::Parts)
     }
 
     fn phase<T>(&self, phase: Phase, step: impl FnOnce() -> Result<T, Status>) -> Result<T, CompileError> {
@@ -185,15 +234,29 @@ impl Compilation<'_> {
         Ok(())
     }
 
+    /// Takes the module apart, and returns when all groups are objects. The other threads begin with the first group.
+    fn generate_groups<S: Sink>(&self, module: &mut Module<'_, S>) -> Result<(), CompileError> {
+        self.phase(Phase::Group, || {
+            module.group();
+            self.queue.close();
+            Ok(())
+        })?;
+        self.generate_queue()
+    }
+
     /// Splits what wasn't handed out, and returns when all parts are objects.
     fn generate_parts<S: Sink>(&self, module: &mut Module<'_, S>, part_size: NonZeroU64) -> Result<(), CompileError> {
         self.phase(Phase::Split, || {
             let parts = module.split(u32::try_from(module.size_left() / part_size).unwrap_or(u32::MAX).max(1));
             self.queue.push_all(parts);
+            self.queue.close();
             Ok(())
         })?;
+        self.generate_queue()
+    }
+
+    fn generate_queue(&self) -> Result<(), CompileError> {
         self.phase(Phase::Generate, || {
-            self.queue.close();
             self.serve();
             self.queue.wait()
         })
@@ -202,13 +265,43 @@ impl Compilation<'_> {
     /// Makes objects of parts until there are no more, and none to come.
     fn serve(&self) {
         while let Some((index, part)) = self.queue.take() {
-            let result = part.generate(self.settings, self).map(|bytes| self.events.object(object(index, bytes)));
+            let result = self.make(index, part);
             let (done, total) = self.queue.finish(result);
             if *lock(&self.phase) == Phase::Generate {
                 self.events.progress(Progress { phase: Phase::Generate, done, total });
             }
         }
     }
+
+    /// Hands the object of a part over, unless somebody has it.
+    fn make(&self, index: u32, part: Part) -> Result<(), Status> {
+        let is_group = part.is_group();
+        let bitcode = part.into_bitcode(self)?;
+        if !self.is_kept(index, &bitcode, is_group) {
+            let bytes = generate_part(&bitcode, is_group, self.settings, self)?;
+            self.events.object(object(index, bytes));
+        }
+        Ok(())
+    }
+
+    fn is_kept(&self, part: u32, bitcode: &[u8], is_group: bool) -> bool {
+        if !self.request.asks {
+            return false;
+        }
+        let digest = PartDigest { bitcode, is_group, settings: self.settings, toolchain: self.toolchain }.digest();
+        self.events.is_kept(Question { part, name: object_name(part), digest })
+    }
+}
+
+/// How a module becomes objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// In one piece.
+    Whole,
+    /// Optimised as a whole as far as that matters, then in parts of that many instructions.
+    Parts(NonZeroU64),
+    /// In groups from the start.
+    Groups,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -220,7 +313,11 @@ fn check(status: Status) -> Result<(), Status> {
 }
 
 fn object(index: u32, bytes: Vec<u8>) -> Object {
-    Object { name: format!("part{index}.o"), bytes }
+    Object { name: object_name(index), bytes }
+}
+
+fn object_name(index: u32) -> String {
+    format!("part{index}.o")
 }
 
 /// Instructions of each part; `None` for a module that is to stay whole.

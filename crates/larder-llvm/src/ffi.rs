@@ -81,17 +81,19 @@ unsafe extern "C" {
     fn larder_partition_size(partitions: *const RawPartitions, index: u32) -> u64;
     fn larder_partitions_free(partitions: *mut RawPartitions);
     fn larder_generate(module: *mut RawModule, context: *mut c_void, receive: Receive) -> u32;
+    fn larder_can_group(module: *const RawModule) -> bool;
+    fn larder_group(module: *mut RawModule);
     fn larder_generate_part(
         bitcode: Bytes,
+        is_group: bool,
         settings: *const RawSettings,
         sink: RawSink,
         context: *mut c_void,
         receive: Receive,
     ) -> u32;
-    fn larder_generate_partition(
+    fn larder_partition_bitcode(
         partitions: *const RawPartitions,
         index: u32,
-        settings: *const RawSettings,
         sink: RawSink,
         context: *mut c_void,
         receive: Receive,
@@ -327,6 +329,17 @@ impl<'a, S: Sink> Module<'a, S> {
         unsafe { larder_can_split(self.raw.as_ptr()) }
     }
 
+    pub(crate) fn can_group(&self) -> bool {
+        // SAFETY: the module is live.
+        unsafe { larder_can_group(self.raw.as_ptr()) }
+    }
+
+    /// Takes the module apart; the sink is given the groups. After [`prepare`](Self::prepare), if it [can be](Self::can_group).
+    pub(crate) fn group(&mut self) {
+        // SAFETY: the module is live, not shared, and can be taken apart, which the callee relies on.
+        unsafe { larder_group(self.raw.as_ptr()) }
+    }
+
     /// After [`prepare`](Self::prepare).
     pub(crate) fn features(&self) -> Vec<(FeatureKind, String)> {
         extern "C" fn receive(context: *mut c_void, kind: u32, name: Bytes) {
@@ -358,7 +371,7 @@ impl<'a, S: Sink> Module<'a, S> {
         let mut object = Vec::new();
         // SAFETY: the module is live, not shared, and has its target; the vector outlives the call.
         let status = unsafe { larder_generate(self.raw.as_ptr(), (&raw mut object).cast(), append) };
-        object_or(Status::of(status), object)
+        bytes_or(Status::of(status), object)
     }
 
     /// Leaves the module's memory to the end of the process: taking a large module down bit by bit takes a while.
@@ -385,8 +398,8 @@ extern "C" fn append(context: *mut c_void, bytes: Bytes) {
     object.extend_from_slice(unsafe { bytes.get() });
 }
 
-fn object_or(status: Status, object: Vec<u8>) -> Result<Vec<u8>, Status> {
-    if status == Status::Ok { Ok(object) } else { Err(status) }
+fn bytes_or(status: Status, bytes: Vec<u8>) -> Result<Vec<u8>, Status> {
+    if status == Status::Ok { Ok(bytes) } else { Err(status) }
 }
 
 /// The parts of a module. Immutable, so that any number of threads can generate from it.
@@ -413,23 +426,15 @@ impl Partitions {
         unsafe { larder_partition_size(self.raw.as_ptr(), index) }
     }
 
-    /// The object of one part.
-    pub(crate) fn generate<S: Sink>(&self, index: u32, settings: &Settings, sink: &S) -> Result<Vec<u8>, Status> {
+    /// One part as a module of its own.
+    pub(crate) fn bitcode<S: Sink>(&self, index: u32, sink: &S) -> Result<Vec<u8>, Status> {
         assert!(index < self.count());
-        let settings = settings.raw();
-        let mut object = Vec::new();
+        let mut bitcode = Vec::new();
         // SAFETY: the partitions are live and the index is one of theirs; all else outlives the call.
         let status = unsafe {
-            larder_generate_partition(
-                self.raw.as_ptr(),
-                index,
-                &raw const settings,
-                RawSink::of(sink),
-                (&raw mut object).cast(),
-                append,
-            )
+            larder_partition_bitcode(self.raw.as_ptr(), index, RawSink::of(sink), (&raw mut bitcode).cast(), append)
         };
-        object_or(Status::of(status), object)
+        bytes_or(Status::of(status), bitcode)
     }
 }
 
@@ -440,21 +445,27 @@ impl Drop for Partitions {
     }
 }
 
-/// The object of a part that went to the sink.
-pub(crate) fn generate_part<S: Sink>(bitcode: &[u8], settings: &Settings, sink: &S) -> Result<Vec<u8>, Status> {
+/// The object of a part: a group goes through the whole pipeline, another part through what is left of it.
+pub(crate) fn generate_part<S: Sink>(
+    bitcode: &[u8],
+    is_group: bool,
+    settings: &Settings,
+    sink: &S,
+) -> Result<Vec<u8>, Status> {
     let settings = settings.raw();
     let mut object = Vec::new();
     // SAFETY: all of it outlives the call.
     let status = unsafe {
         larder_generate_part(
             Bytes::of(bitcode),
+            is_group,
             &raw const settings,
             RawSink::of(sink),
             (&raw mut object).cast(),
             append,
         )
     };
-    object_or(Status::of(status), object)
+    bytes_or(Status::of(status), object)
 }
 
 /// "22.1.8".

@@ -8,6 +8,7 @@
 //! Not done here: linking objects, keys, looking at what an IR convention of Larder's means.
 
 mod compile;
+mod digest;
 mod error;
 mod ffi;
 mod modules;

@@ -1,27 +1,35 @@
 //! Parts of a module that wait for a thread.
 //!
-//! Parts come from two sides: single ones while the optimiser is at work, then what the split makes of the rest. The longest that
+//! Parts come from two sides: single ones while the optimiser is at work, then what the split makes of the rest; or groups, if the
+//! module is taken apart before. The longest that
 //! waits is taken first, so that no thread is left with a long one at the end. A part's number is the order in which it came,
 //! which is the same on any machine.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::ffi::{Partitions, Settings, Sink, Status, generate_part};
+use crate::ffi::{Partitions, Sink, Status};
 
 /// One part.
 pub(crate) enum Part {
     /// Handed out by the optimiser, as bitcode of its own.
     Ahead(Vec<u8>),
+    /// A group of functions that wasn't optimised yet, as bitcode of its own.
+    Group(Vec<u8>),
     /// One of what the rest was split into.
     Split(Arc<Partitions>, u32),
 }
 
 impl Part {
-    /// The part's object.
-    pub(crate) fn generate<S: Sink>(&self, settings: &Settings, sink: &S) -> Result<Vec<u8>, Status> {
+    /// Whether the whole pipeline is before it.
+    pub(crate) fn is_group(&self) -> bool {
+        matches!(self, Part::Group(_))
+    }
+
+    /// The part as a module of its own, which is all that its object is made from.
+    pub(crate) fn into_bitcode<S: Sink>(self, sink: &S) -> Result<Vec<u8>, Status> {
         match self {
-            Part::Ahead(bitcode) => generate_part(bitcode, settings, sink),
-            Part::Split(parts, index) => parts.generate(*index, settings, sink),
+            Part::Ahead(bitcode) | Part::Group(bitcode) => Ok(bitcode),
+            Part::Split(parts, index) => parts.bitcode(index, sink),
         }
     }
 }

@@ -112,7 +112,8 @@ fn add_phases(parts: &[Part<'_>], phases: &mut Phases) {
 }
 
 fn outcome(part: &Part<'_>) -> Option<ModuleOutcome> {
-    Some(ModuleOutcome { name: part.name.clone(), outcome: part.generated()?.outcome.clone() })
+    let generated = part.generated()?;
+    Some(ModuleOutcome { name: part.name.clone(), outcome: generated.outcome.clone(), parts: generated.parts })
 }
 
 impl Part<'_> {

@@ -5,6 +5,8 @@
 //!
 //! Threads: each worker is served by the thread that started it, since it dies with that thread (see [`crate::worker`]). They report to the
 //! caller's thread, where the progress is shown.
+//!
+//! Within a module, the object of each part is kept as well (see `parts.rs`), however many modules there are.
 
 use crate::error::Error;
 use crate::kept::ModuleObjects;
@@ -12,7 +14,8 @@ use crate::key::{CodeFields, ModuleId};
 use crate::larder::{Larder, Progress};
 use crate::options::CompileOptions;
 use crate::outcome::{MissReason, Outcome};
-use crate::worker::{Request, Step, Symbols};
+use crate::parts::{PartCounts, StoredParts};
+use crate::worker::{KeptObjects, Request, Step, Symbols};
 use larder_format::cpu::CpuFeatures;
 use larder_store::{Key, Lease};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,6 +37,15 @@ pub(crate) struct Generated {
     pub(crate) objects: ModuleObjects,
     /// The worker's phases; none if the objects were kept.
     pub(crate) phases: Vec<(String, Duration)>,
+    /// How much the worker generated; nothing if the objects were kept.
+    pub(crate) parts: PartCounts,
+}
+
+impl Generated {
+    /// A module whose objects were kept.
+    fn kept(objects: ModuleObjects) -> Self {
+        Generated { outcome: Outcome::Hit, objects, phases: Vec::new(), parts: PartCounts::default() }
+    }
 }
 
 /// Makes objects of modules.
@@ -63,7 +75,7 @@ impl Generator<'_> {
         let mut missing = Vec::new();
         for (index, module) in modules.iter().enumerate() {
             match self.look_up(&self.key(module)) {
-                Ok(objects) => done.push(Some(Ok(Generated { outcome: Outcome::Hit, objects, phases: Vec::new() }))),
+                Ok(objects) => done.push(Some(Ok(Generated::kept(objects)))),
                 Err(reason) => {
                     done.push(None);
                     missing.push((index, reason));
@@ -176,14 +188,14 @@ impl Generator<'_> {
         if lease.is_some()
             && let Ok(objects) = self.look_up(&key)
         {
-            return Ok(Generated { outcome: Outcome::Hit, objects, phases: Vec::new() });
+            return Ok(Generated::kept(objects));
         }
-        let (objects, phases) = self.compile(index, module, threads, sender)?;
+        let generated = self.compile(index, module, reason, threads, sender)?;
         if let Some(lease) = lease {
             // Objects that can't be kept are compiled again, the next time; the image's own publishing says what is wrong.
-            let _ = objects.publish(lease);
+            let _ = generated.objects.publish(lease);
         }
-        Ok(Generated { outcome: Outcome::Miss(reason.clone()), objects, phases })
+        Ok(generated)
     }
 
     fn lease(&self, key: &Key, sender: &Sender<Told>) -> Option<Lease<'_>> {
@@ -199,30 +211,35 @@ impl Generator<'_> {
         &self,
         index: usize,
         module: &Ir<'_>,
+        reason: &MissReason,
         threads: u32,
         sender: &Sender<Told>,
-    ) -> Result<(ModuleObjects, Vec<(String, Duration)>), Error> {
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _ } = self.code.options;
+    ) -> Result<Generated, Error> {
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split } = self.code.options;
         let request = Request {
             name: module.name.to_owned(),
             level: level.letter().to_owned(),
             passes: passes.clone(),
             features: cpu.features(self.code.host).names().collect(),
+            split: *split,
             thread_count: Some(threads),
         };
         let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
+        let stored = self.larder.store().ok().map(StoredParts);
+        let kept = stored.as_ref().map(|stored| -> &dyn KeptObjects { stored });
         let compiled = worker
-            .compile(&request, module.bytes, &self.larder.settings.limits, &mut |step| {
+            .compile_keeping(&request, module.bytes, &self.larder.settings.limits, kept, &mut |step| {
                 let _ = sender.send(Told::Step { index, step });
             })
             .map_err(|source| Error::Compile { module: module.name.to_owned(), source })?;
         // What the image needs: as the worker found it in the code. Code that this machine can't run is no image for it.
         let features = CpuFeatures::from_names(compiled.required_features.iter().map(String::as_str))
             .map_err(|unknown| Error::UnknownFeature { module: module.name.to_owned(), name: unknown.0 })?;
+        let parts = PartCounts::of(&compiled);
         let objects = compiled.objects.into_iter().map(|(_, bytes)| bytes).collect();
         let phases = compiled.phases.into_iter().map(|(name, time_us)| (name, Duration::from_micros(time_us)));
         let objects = ModuleObjects { objects, features, producer: compiled.toolchain };
-        Ok((objects, phases.collect()))
+        Ok(Generated { outcome: Outcome::Miss(reason.clone()), objects, phases: phases.collect(), parts })
     }
 }
 

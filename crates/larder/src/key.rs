@@ -56,7 +56,7 @@ impl KeyFields<'_> {
     /// The digest of all fields and of the versions of format and ABI.
     pub fn key(&self) -> Key {
         let KeyFields { inputs, code } = *self;
-        let CompileOptions { level: _, passes: _, cpu: _, exports, keep_source, lto } = code.options;
+        let CompileOptions { level: _, passes: _, cpu: _, exports, keep_source, lto, split: _ } = code.options;
         let mut fields = Fields(blake3::Hasher::new_derive_key(IMAGE_CONTEXT));
         inputs.iter().for_each(|input| fields.add_input(input));
         match exports {
@@ -96,7 +96,7 @@ impl Fields {
         let CodeFields { options, host, triple, toolchain } = *code;
         // What an image offers and carries is the linker's affair: it does not reach a module's objects. Modules that are optimised as one
         // are one module.
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _ } = options;
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split } = options;
         // The set that results is what matters, not how it was asked for.
         let Cpu { base: _, add: _, remove: _ } = cpu;
         self.add(3, level.letter().as_bytes());
@@ -110,6 +110,7 @@ impl Fields {
         self.add(10, toolchain.as_bytes());
         self.add(12, &ABI_VERSION.to_le_bytes());
         self.add(13, env!("CARGO_PKG_VERSION").as_bytes());
+        self.add(14, split.name().as_bytes());
     }
 
     fn add(&mut self, number: u32, bytes: &[u8]) {
@@ -122,7 +123,7 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{CpuBase, Level};
+    use crate::options::{CpuBase, Level, Split};
     use std::collections::HashSet;
 
     fn set(names: &[&'static str]) -> CpuFeatures {
@@ -154,6 +155,8 @@ mod tests {
             with(|o| o.exports = Exports::Only(vec!["mainf".into()])),
             with(|o| o.keep_source = false),
             with(|o| o.lto = true),
+            with(|o| o.split = Split::Whole),
+            with(|o| o.split = Split::Groups),
         ];
         let (host, other) = (set(&["sse2"]), set(&["sse2", "avx"]));
         let code = CodeFields { options: &base, host: &host, triple: "x86_64-pc-linux-gnu", toolchain: "LLVM 22.1.8" };

@@ -8,6 +8,8 @@
 use larder_format::cpu::{CpuFeatures, UnknownFeature, x86_64};
 /// LLVM's standard optimisation levels.
 pub use larder_format::wire::OptLevel as Level;
+/// When a module is taken apart.
+pub use larder_format::wire::Split;
 use std::str::FromStr;
 use thiserror::Error;
 
@@ -26,6 +28,8 @@ pub struct CompileOptions {
     pub keep_source: bool,
     /// Whether all modules of a program are optimised as one (link-time optimisation). Then a changed module compiles all of them.
     pub lto: bool,
+    /// When the module is taken apart for several threads, and for the next time.
+    pub split: Split,
 }
 
 impl Default for CompileOptions {
@@ -38,6 +42,7 @@ impl Default for CompileOptions {
             exports: Exports::All,
             keep_source: true,
             lto: false,
+            split: Split::Auto,
         }
     }
 }

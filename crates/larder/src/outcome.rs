@@ -3,6 +3,7 @@
 //! A fault of the cache is never a fault of the program: whatever is wrong with an entry or with the store becomes a
 //! [`MissReason`], in [`MissReason::of_load`], [`MissReason::of_objects`] and [`MissReason::of_store`] and nowhere else, and the module is compiled again.
 
+use crate::parts::PartCounts;
 use larder_format::image::ImageError;
 use larder_format::objects::ObjectsError;
 use larder_runtime::LoadError;
@@ -32,6 +33,8 @@ pub struct ModuleOutcome {
     pub name: String,
     /// Whether its objects were kept, or why it was compiled.
     pub outcome: Outcome,
+    /// How much was generated, and how much of an earlier compilation was used; nothing of either for a hit.
+    pub parts: PartCounts,
 }
 
 /// Why saved code was not used.

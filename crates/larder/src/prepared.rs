@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::outcome::{ModuleOutcome, Outcome};
+use crate::parts::PartCounts;
 use crate::phases::{Phase, Phases};
 use larder_runtime::{Arguments, FnPointer, Function, Libraries, Loaded, Mapped, Resolve, Sealed};
 use larder_store::Key;
@@ -44,6 +45,11 @@ impl Prepared {
     /// What became of each module of a program that was not found whole: those whose objects were kept, and those that were compiled.
     pub fn modules(&self) -> &[ModuleOutcome] {
         &self.modules
+    }
+
+    /// How many parts of modules were generated, and how many of an earlier compilation were used; nothing of either for a hit.
+    pub fn parts(&self) -> PartCounts {
+        self.modules.iter().map(|module| module.parts).sum()
     }
 
     /// What went wrong without harm, in sentences for the user.

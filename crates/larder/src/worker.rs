@@ -5,7 +5,8 @@
 //!
 //! * Three threads serve the three pipes, so that neither side ever waits for the other with a full pipe. They end when the worker
 //!   does, and a worker that doesn't end in time is killed.
-//! * Nothing touches the disk.
+//! * Nothing touches the disk, unless the caller gives [kept objects](KeptObjects): then the worker asks for each part's object
+//!   before it makes it, and each object is kept as it comes, so that a compilation that is interrupted is not begun anew.
 //! * The worker dies with the thread that called [`Worker::compile`] (Linux signals the death of the parent *thread*), so the
 //!   call stays on that thread until the worker is gone.
 //!
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder_format::wire::{
-    self, Diagnostic, ModulesRequest, ModulesTask, OptLevel, Phase, SymbolKind, VERSION, WireError, WorkerVersion,
+    self, Diagnostic, ModulesRequest, ModulesTask, OptLevel, Phase, Split, SymbolKind, VERSION, WireError,
+    WorkerVersion,
 };
 use larder_link::{Mention, MentionKind};
 use thiserror::Error;
@@ -35,6 +37,8 @@ pub struct Request {
     pub passes: Option<String>,
     /// CPU features beyond the baseline, by LLVM's names, with or without `+`.
     pub features: Vec<String>,
+    /// When the module is taken apart.
+    pub split: Split,
     /// Threads that generate code; `None` for as many as this process may use.
     pub thread_count: Option<u32>,
 }
@@ -51,10 +55,18 @@ pub struct Limits {
 /// How far the worker is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
-    /// What it does: "parse", "verify", "optimise", "split" or "generate".
+    /// What it does: "parse", "verify", "optimise", "split", "group" or "generate".
     pub phase: &'static str,
     /// How much of the whole is done, from 0 to 1; never falls.
     pub fraction: f32,
+}
+
+/// Objects of parts that earlier compilations made. What can't be kept or found is made again: neither call has a way to fail.
+pub trait KeptObjects: Sync {
+    /// The object of this digest, exactly as it was kept. Called on the thread that compiles.
+    fn get(&self, digest: &[u8; 32]) -> Option<Vec<u8>>;
+    /// Keeps an object. Called on a thread of its own, as objects come.
+    fn put(&self, digest: &[u8; 32], object: &[u8]);
 }
 
 /// A module's objects.
@@ -62,6 +74,8 @@ pub struct Step {
 pub struct Compiled {
     /// Relocatable ELF objects with their names, in an order that depends on the module alone.
     pub objects: Vec<(String, Vec<u8>)>,
+    /// How many of them were kept and therefore not made.
+    pub kept_count: u32,
     /// What LLVM said of the module without refusing it.
     pub warnings: Vec<Diagnostic>,
     /// The worker's phases and how long each took, in microseconds.
@@ -240,8 +254,20 @@ impl Worker {
         limits: &Limits,
         progress: &mut dyn FnMut(Step),
     ) -> Result<Compiled, CompileError> {
-        let wire_request = wire_request(request, limits)?;
-        conversation::hold(self, &wire_request, module, limits, progress)
+        self.compile_keeping(request, module, limits, None, progress)
+    }
+
+    /// As [`compile`](Self::compile); parts whose objects are kept already are not made. The result is the same.
+    pub fn compile_keeping(
+        &self,
+        request: &Request,
+        module: &[u8],
+        limits: &Limits,
+        kept: Option<&dyn KeptObjects>,
+        progress: &mut dyn FnMut(Step),
+    ) -> Result<Compiled, CompileError> {
+        let wire_request = wire_request(request, limits, kept.is_some())?;
+        conversation::hold(self, &wire_request, module, limits, kept, progress)
     }
 
     /// What linkers see of each module; `modules` are names and bytes.
@@ -287,8 +313,8 @@ impl Worker {
     }
 }
 
-fn wire_request(request: &Request, limits: &Limits) -> Result<wire::Request, CompileError> {
-    let Request { name, level, passes, features, thread_count } = request;
+fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::Request, CompileError> {
+    let Request { name, level, passes, features, split, thread_count } = request;
     let level = match level.as_str() {
         "" => OptLevel::default(),
         letter => letter.parse().map_err(|unknown: wire::UnknownLevel| CompileError::Request {
@@ -301,8 +327,10 @@ fn wire_request(request: &Request, limits: &Limits) -> Result<wire::Request, Com
         level,
         passes: passes.clone(),
         features: features.iter().map(|name| name.trim_start_matches('+').to_owned()).collect(),
+        split: *split,
         thread_count: thread_count.unwrap_or_else(cores),
         memory_max: limits.memory_max,
+        asks,
     })
 }
 
@@ -312,13 +340,15 @@ pub(crate) fn cores() -> u32 {
     u32::try_from(cores).unwrap_or(u32::MAX)
 }
 
-/// A phase's name, where in the whole it begins, and how much of the whole it is: shares of what SQLite takes on two cores.
+/// A phase's name, where in the whole it begins, and how much of the whole it is: shares of what SQLite takes on two cores. Taking
+/// groups apart stands in the place of splitting.
 fn share(phase: Phase) -> (&'static str, f32, f32) {
     match phase {
         Phase::Parse => ("parse", 0.0, 0.02),
         Phase::Verify => ("verify", 0.02, 0.01),
         Phase::Optimise => ("optimise", 0.03, 0.60),
         Phase::Split => ("split", 0.63, 0.02),
+        Phase::Group => ("group", 0.03, 0.62),
         Phase::Generate => ("generate", 0.65, 0.35),
     }
 }
@@ -356,7 +386,7 @@ mod tests {
     #[test]
     fn unknown_levels_are_errors() {
         let request = Request { level: "9".to_owned(), ..Request::default() };
-        assert!(matches!(wire_request(&request, &Limits::default()), Err(CompileError::Request { .. })));
+        assert!(matches!(wire_request(&request, &Limits::default(), false), Err(CompileError::Request { .. })));
     }
 
     #[test]

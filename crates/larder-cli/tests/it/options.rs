@@ -30,6 +30,8 @@ fn each_option_of_code_has_its_own_entry() -> Result<()> {
         &["--cpu", "x86-64-v2"],
         &["--cpu", "x86-64", "--features", "+sse3"],
         &["--no-source"],
+        &["--split", "whole"],
+        &["--split", "groups"],
     ];
     let mut keys: HashMap<String, &[&str]> = HashMap::new();
     for options in options {
@@ -53,6 +55,7 @@ fn other_options_share_the_entry() -> Result<()> {
     let options: &[&[&str]] = &[
         &["-O2"],
         &["--cpu", "native"],
+        &["--split", "auto"],
         &["--time"],
         &["--explain"],
         &["--threads", "1"],

@@ -16,6 +16,8 @@ pub enum Phase {
     Optimise,
     /// The module to partitions.
     Split,
+    /// The module to groups of functions, instead of the two before.
+    Group,
     /// What is left of the pipeline, and machine code.
     Generate,
 }
@@ -93,6 +95,17 @@ pub struct Object {
     pub bytes: Vec<u8>,
 }
 
+/// Whether the client has the object of a part already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The part's number, which its answer repeats.
+    pub part: u32,
+    /// What the object will be called.
+    pub name: String,
+    /// BLAKE3 of everything that the object is made from: equal digests, equal objects.
+    pub digest: [u8; 32],
+}
+
 /// How long a phase took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseTime {
@@ -113,7 +126,7 @@ pub struct Done {
     pub required_features: Vec<String>,
     /// Features that only some functions need: the module chooses at run time. LLVM's names, sorted.
     pub dispatched_features: Vec<String>,
-    /// Objects that were sent.
+    /// Objects that were sent, or that the client had.
     pub partition_count: u32,
 }
 
@@ -164,6 +177,8 @@ pub enum Reply {
     Object(Object),
     /// What a module defines and needs.
     Symbols(Symbols),
+    /// Perhaps there is no need to make one.
+    Question(Question),
     /// The end, with all objects sent.
     Done(Done),
     /// The end, without.
@@ -178,6 +193,7 @@ impl Reply {
             Reply::Diagnostic(diagnostic) => json_frame(FrameKind::Diagnostic, diagnostic),
             Reply::Object(object) => object.encode(),
             Reply::Symbols(symbols) => json_frame(FrameKind::Symbols, symbols),
+            Reply::Question(question) => json_frame(FrameKind::Question, question),
             Reply::Done(done) => json_frame(FrameKind::Done, done),
             Reply::Failed(failed) => json_frame(FrameKind::Failed, failed),
         }
@@ -192,7 +208,8 @@ impl Reply {
             FrameKind::Symbols => Reply::Symbols(from_json(kind, &payload)?),
             FrameKind::Done => Reply::Done(from_json(kind, &payload)?),
             FrameKind::Failed => Reply::Failed(from_json(kind, &payload)?),
-            FrameKind::Request | FrameKind::Module | FrameKind::ModulesRequest => {
+            FrameKind::Question => Reply::Question(from_json(kind, &payload)?),
+            FrameKind::Request | FrameKind::Module | FrameKind::ModulesRequest | FrameKind::Answer => {
                 return Err(WireError::Kind(kind.number()));
             }
         })
@@ -236,6 +253,7 @@ pub(super) mod tests {
                 column: 9,
             }),
             Reply::Object(Object { name: "part 1".to_owned(), bytes: vec![1, 2, 3] }),
+            Reply::Question(Question { part: 3, name: "part3.o".to_owned(), digest: [7; 32] }),
             Reply::Done(Done {
                 timings: vec![PhaseTime { phase: Phase::Parse, time_us: 12 }],
                 toolchain: "LLVM 22".to_owned(),

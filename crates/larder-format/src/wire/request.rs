@@ -1,6 +1,6 @@
 //! What a client asks of the worker.
 //!
-//! Fields that reach generated code are part of the key; `name`, `thread_count` and `memory_max` must not change a byte.
+//! Fields that reach generated code are part of the key; `name`, `thread_count`, `memory_max` and `asks` must not change a byte.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,45 @@ impl OptLevel {
     }
 }
 
+/// When a module is taken apart for several threads, and for the next time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Split {
+    /// Large modules before they are optimised, others after.
+    #[default]
+    Auto,
+    /// After it was optimised as a whole: the best code, and an edit costs a whole optimisation.
+    Whole,
+    /// Before it is optimised, where the module allows: groups of functions are optimised by themselves, and an edit costs the groups
+    /// that it is about.
+    Groups,
+}
+
+/// No way to take a module apart.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown way to split \"{0}\"; there are auto, whole and groups")]
+pub struct UnknownSplit(pub String);
+
+impl std::str::FromStr for Split {
+    type Err = UnknownSplit;
+
+    /// The way of that name.
+    fn from_str(name: &str) -> Result<Self, UnknownSplit> {
+        let found = Self::NAMES.iter().find(|(_, own)| *own == name);
+        found.map(|(split, _)| *split).ok_or_else(|| UnknownSplit(name.to_owned()))
+    }
+}
+
+impl Split {
+    /// All of them, with their names.
+    const NAMES: [(Split, &'static str); 3] =
+        [(Split::Auto, "auto"), (Split::Whole, "whole"), (Split::Groups, "groups")];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+}
+
 /// A request to compile one module, whose bytes follow in a frame of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,10 +108,36 @@ pub struct Request {
     /// CPU features that code may use beyond the baseline, by LLVM's names, without `+`. A function with a
     /// `target-cpu` or `target-features` attribute keeps its own.
     pub features: Vec<String>,
+    /// When the module is taken apart.
+    pub split: Split,
     /// Threads that generate code, at least 1.
     pub thread_count: u32,
     /// The most address space that the worker may have, in bytes.
     pub memory_max: Option<u64>,
+    /// Whether the worker asks for objects of parts before it makes them. If not, no [`Answer`] comes.
+    pub asks: bool,
+}
+
+/// Meets a [`Question`](super::Question).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The part in question.
+    pub part: u32,
+    /// Whether the client has its object, which is then not to be made.
+    pub is_kept: bool,
+}
+
+impl Answer {
+    /// The answer's frame.
+    pub fn encode(&self) -> Vec<u8> {
+        json_frame(FrameKind::Answer, self)
+    }
+
+    /// The answer in a payload of [`FrameKind::Answer`].
+    pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
+        from_json(FrameKind::Answer, payload)
+    }
 }
 
 impl Request {
@@ -103,10 +168,14 @@ pub(super) mod tests {
             level: OptLevel::Oz,
             passes: Some("function(sroa)".to_owned()),
             features: vec!["avx2".to_owned()],
+            split: Split::Groups,
             thread_count: 2,
             memory_max: Some(1 << 30),
+            asks: true,
         }
     }
+
+    pub(in crate::wire) const ANSWER: Answer = Answer { part: 3, is_kept: true };
 
     #[test]
     fn comes_back_as_it_was() {
@@ -117,9 +186,20 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn answers_come_back_as_they_were() {
+        let frame = ANSWER.encode();
+        let (kind, payload, rest) = split_frame(&frame).expect("a frame");
+        assert_eq!((kind, rest), (FrameKind::Answer, &[][..]));
+        assert_eq!(Answer::decode(payload), Ok(ANSWER));
+    }
+
+    #[test]
     fn levels_are_letters() {
         assert_eq!("s".parse(), Ok(OptLevel::Os));
         assert_eq!("4".parse::<OptLevel>(), Err(UnknownLevel("4".to_owned())));
+        assert_eq!("groups".parse(), Ok(Split::Groups));
+        assert_eq!("half".parse::<Split>(), Err(UnknownSplit("half".to_owned())));
+        assert!(Split::NAMES.iter().all(|(split, name)| split.name() == *name));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The program that holds LLVM: reads one request from standard input, writes frames to standard output, ends.
+//! The program that holds LLVM: reads one request from standard input, writes frames to standard output, ends. What it reads
+//! after the request are answers to its own questions.
 //!
 //! The problem: LLVM may crash, loop, or end the process on an error of its own, and it must not take an application with it. So
 //! it lives here, one process per module. The client is the `worker` module of crate `larder`, the frames are those of
@@ -13,15 +14,16 @@
 //! Not done: time limits, which are the client's to enforce.
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use larder_format::wire::{
-    Diagnostic, Done, Failed, FailureKind, FrameHead, FrameKind, HEAD_LEN, ModulesRequest, Object, Progress, Reply,
-    Request, VERSION, WireError, WorkerVersion,
+    Answer, Diagnostic, Done, Failed, FailureKind, FrameHead, FrameKind, HEAD_LEN, ModulesRequest, Object, Progress,
+    Question, Reply, Request, VERSION, WireError, WorkerVersion,
 };
 use larder_llvm::{CompileError, Events, Toolchain, about_modules, compile, start};
 use mimalloc::MiMalloc;
@@ -74,6 +76,11 @@ fn serve() -> Result<()> {
             let request = Request::decode(&payload)?;
             limit_memory(request.memory_max)?;
             let module = read_frame(&mut input, FrameKind::Module)?;
+            drop(input);
+            if request.asks {
+                let listener = std::thread::Builder::new().name("answers".to_owned());
+                listener.spawn(|| output.answers.listen(&mut io::stdin().lock()))?;
+            }
             answer(&request, &module, output)?
         }
         (FrameKind::ModulesRequest, payload) => {
@@ -91,7 +98,7 @@ fn serve() -> Result<()> {
 
 fn answer(request: &Request, module: &[u8], output: &Output) -> Result<Reply> {
     let toolchain = Toolchain::current()?.name;
-    Ok(match compile(request, module, output) {
+    Ok(match compile(request, module, &toolchain, output) {
         Ok(compiled) => Reply::Done(Done {
             timings: compiled.timings,
             toolchain,
@@ -168,6 +175,7 @@ fn limit_memory(memory_max: Option<u64>) -> Result<()> {
 struct Output {
     pipe: Mutex<File>,
     out_of_memory: Vec<u8>,
+    answers: Answers,
 }
 
 static OUTPUT: OnceLock<Output> = OnceLock::new();
@@ -179,7 +187,7 @@ impl Output {
         rustix::stdio::dup2_stdout(rustix::stdio::stderr()).context("standard error")?;
         let message = "out of memory".to_owned();
         let out_of_memory = Reply::Failed(Failed { kind: FailureKind::Memory, message }).encode();
-        Ok(OUTPUT.get_or_init(|| Output { pipe: Mutex::new(pipe.into()), out_of_memory }))
+        Ok(OUTPUT.get_or_init(|| Output { pipe: Mutex::new(pipe.into()), out_of_memory, answers: Answers::default() }))
     }
 
     fn send(&self, reply: &Reply) {
@@ -206,6 +214,55 @@ impl Events for Output {
 
     fn object(&self, object: Object) {
         self.send(&Reply::Object(object));
+    }
+
+    fn is_kept(&self, question: Question) -> bool {
+        let part = question.part;
+        self.send(&Reply::Question(question));
+        self.answers.wait(part)
+    }
+}
+
+/// What the client said of parts.
+#[derive(Default)]
+struct Answers {
+    state: Mutex<AnswerState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct AnswerState {
+    is_kept: HashMap<u32, bool>,
+    /// No answer will come any more.
+    is_over: bool,
+}
+
+impl Answers {
+    /// Takes answers until there are no more.
+    fn listen(&self, input: &mut impl Read) {
+        while let Ok(answer) = read_frame(input, FrameKind::Answer).and_then(|frame| Ok(Answer::decode(&frame)?)) {
+            self.note(|state| state.is_kept.insert(answer.part, answer.is_kept));
+        }
+        self.note(|state| state.is_over = true);
+    }
+
+    fn note<T>(&self, change: impl FnOnce(&mut AnswerState) -> T) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Whether the client has the part's object. One that doesn't say so, hasn't.
+    fn wait(&self, part: u32) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(is_kept) = state.is_kept.remove(&part) {
+                return is_kept;
+            }
+            if state.is_over {
+                return false;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 

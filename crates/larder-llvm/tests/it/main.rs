@@ -5,6 +5,8 @@
 
 mod diagnostics;
 mod features;
+mod groups;
+mod kept;
 mod options;
 mod parts;
 mod position;

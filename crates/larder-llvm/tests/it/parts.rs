@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::tools::{Program, bitcode, global_definitions, llvm, request, run, try_compile};
 
 /// What the system's compiler makes of the same source.
-fn expected(name: &str) -> (String, Option<i32>) {
+pub(crate) fn expected(name: &str) -> (String, Option<i32>) {
     let directory = tempfile::tempdir().expect("a directory");
     let program = directory.path().join("program");
     run(Command::new("c++")

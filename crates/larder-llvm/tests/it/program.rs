@@ -27,8 +27,10 @@ fn conversation(passes: Option<&str>, module: &[u8]) -> Vec<u8> {
         level: OptLevel::O2,
         passes: passes.map(str::to_owned),
         features: vec![],
+        split: larder_format::wire::Split::Auto,
         thread_count: 2,
         memory_max: None,
+        asks: false,
     };
     [&request.encode(), &Request::module_head(module.len())[..], module].concat()
 }

@@ -80,8 +80,10 @@ fn a_worker_dies_with_its_client() {
         level: larder_format::wire::OptLevel::O2,
         passes: None,
         features: vec![],
+        split: larder_format::wire::Split::Auto,
         thread_count: 1,
         memory_max: None,
+        asks: false,
     };
     let input = [&request.encode(), &larder_format::wire::Request::module_head(ENDLESS.len())[..], ENDLESS].concat();
     // To Linux, the parent is the thread; here it ends once the worker is busy.

@@ -27,6 +27,11 @@ __attribute__((weak)) unsigned shared_weak = 11;
 unsigned shared_tentative;
 static volatile unsigned shared_volatile;
 
+// One place under two names, used here and far behind.
+unsigned public_place = 1;
+extern unsigned public_second_name __attribute__((alias("public_place")));
+NOINLINE unsigned public_read(void) { return public_place; }
+
 // About three hundred instructions that nothing can remove.
 #define STEP(n, i)                                                                                                     \
   x = (x ^ shared_table[(x + i) & 63]) * 2654435761u + shared_constants[(x >> 3) % 13];                                \
@@ -73,6 +78,12 @@ end:
   return x;
 }
 
+NOINLINE unsigned public_overlap(unsigned x) {
+  public_place = x;
+  public_second_name = x + 1;
+  return public_place;
+}
+
 static char order[8];
 static unsigned order_length;
 __attribute__((constructor(202))) static void second(void) { order[order_length++] = '2'; }
@@ -92,6 +103,8 @@ int main(void) {
   printf("table %u\n", x);
   printf("shared %u %u %u %u\n", shared_table[7], shared_thread_local, shared_weak, shared_tentative);
   printf("alias %d %u\n", aliased == public11, aliased(4));
+  unsigned overlap = public_overlap(6);
+  printf("overlap %u %u %d\n", overlap, public_read(), &public_place == &public_second_name);
   printf("ifunc %u\n", chosen(14));
   printf("labels %u\n", interpret((const unsigned char[]){0, 1, 1, 0, 2}, 1));
   printf("order %s\n", order);

@@ -1,12 +1,13 @@
 //! One conversation with one worker.
 //!
-//! Each pipe has a thread: one writes the request and the module, one reads frames, one keeps the end of what the worker prints.
-//! The calling thread waits for frames with a deadline. At the end, of whatever kind, the worker is killed if it lives, so that
+//! Each pipe has a thread: one writes the request, the module and answers, one reads frames, one keeps the end of what the worker
+//! prints. Another keeps objects, since a disk takes its time. The calling thread waits for frames with a deadline. At the end, of whatever kind, the worker is killed if it lives, so that
 //! the pipes close and the threads end.
 //!
 //! What the worker reads is a socket: writing to a pipe that nobody reads any more would raise SIGPIPE, which ends a program that left
 //! it at its default, and changing that default is the application's affair.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -16,12 +17,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use larder_format::wire::{Diagnostic, Done, Failed, FailureKind, FrameHead, HEAD_LEN, Reply, Request, Severity};
+use larder_format::wire::{
+    Answer, Diagnostic, Done, Failed, FailureKind, FrameHead, HEAD_LEN, Object, Question, Reply, Request, Severity,
+};
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
-use super::{CompileError, Compiled, Limits, Step, Worker};
+use super::{CompileError, Compiled, KeptObjects, Limits, Step, Worker};
 
 /// How much of what the worker prints is kept, in bytes.
 const STDERR_LEN_MAX: usize = 16 << 10;
@@ -40,20 +43,28 @@ pub(super) fn hold(
     request: &Request,
     module: &[u8],
     limits: &Limits,
+    kept: Option<&dyn KeptObjects>,
     progress: &mut dyn FnMut(Step),
 ) -> Result<Compiled, CompileError> {
     let deadline = Instant::now() + limits.timeout.unwrap_or(LONG);
     let (mut child, pipes) = spawn(worker)?;
     let end = thread::scope(|scope| {
         let (sender, replies) = channel();
-        scope.spawn(|| write_request(pipes.stdin, request, module));
+        let (answers, to_answer) = channel();
+        scope.spawn(|| write_frames(pipes.stdin, request, module, to_answer));
         scope.spawn(move || read_replies(pipes.stdout, &sender));
         let stderr = scope.spawn(|| read_tail(pipes.stderr));
-        let mut listener = Listener { replies, deadline, compiled: Compiled::default(), progress };
+        let store = kept.map(|kept| {
+            let (objects, to_keep) = channel();
+            scope.spawn(move || keep_all(kept, &to_keep));
+            Kept { kept, objects, digests: HashMap::new() }
+        });
+        let mut listener = Listener { replies, answers, deadline, store, compiled: Compiled::default(), progress };
         let heard = listener.listen();
+        let compiled = listener.end();
         let status = bury(&mut child, &heard);
         let stderr = stderr.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        End { heard, status, stderr, compiled: listener.compiled }
+        End { heard, status, stderr, compiled }
     });
     end.judge(worker, limits)
 }
@@ -76,10 +87,17 @@ pub(super) fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
     Ok((child, Pipes { stdin, stdout, stderr }))
 }
 
-/// A worker that doesn't read on has failed, and its last frame or its signal says why: errors here say less.
-fn write_request(socket: UnixStream, request: &Request, module: &[u8]) {
+/// Writes the request, then answers as they come. A worker that doesn't read on has failed, and its last frame or its signal says
+/// why: errors here say less.
+fn write_frames(socket: UnixStream, request: &Request, module: &[u8], answers: Receiver<Answer>) {
     let parts = [&request.encode()[..], &Request::module_head(module.len()), module];
-    let _ = parts.into_iter().try_for_each(|part| send_all(&socket, part));
+    let sent = parts.into_iter().try_for_each(|part| send_all(&socket, part));
+    let _ = sent.and_then(|()| answers.into_iter().try_for_each(|answer| send_all(&socket, &answer.encode())));
+}
+
+/// Keeps objects as they come, until there are no more.
+fn keep_all(kept: &dyn KeptObjects, objects: &Receiver<([u8; 32], Vec<u8>)>) {
+    objects.iter().for_each(|(digest, object)| kept.put(&digest, &object));
 }
 
 pub(super) fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
@@ -139,9 +157,37 @@ pub(super) enum Verdict {
     TimedOut,
 }
 
+/// The kept objects, and those of this compilation on their way to them.
+struct Kept<'a> {
+    kept: &'a dyn KeptObjects,
+    objects: Sender<([u8; 32], Vec<u8>)>,
+    /// Of objects that were asked for and will come, by their names.
+    digests: HashMap<String, [u8; 32]>,
+}
+
+impl Kept<'_> {
+    /// The object in question, or a note that it will come.
+    fn get(&mut self, question: &Question) -> Option<Vec<u8>> {
+        let found = self.kept.get(&question.digest);
+        if found.is_none() {
+            self.digests.insert(question.name.clone(), question.digest);
+        }
+        found
+    }
+
+    fn put(&mut self, object: &Object) {
+        if let Some(digest) = self.digests.remove(&object.name) {
+            // The thread that keeps objects listens for as long as this sender lives.
+            let _ = self.objects.send((digest, object.bytes.clone()));
+        }
+    }
+}
+
 struct Listener<'a> {
     replies: Receiver<Heard>,
+    answers: Sender<Answer>,
     deadline: Instant,
+    store: Option<Kept<'a>>,
     compiled: Compiled,
     progress: &'a mut dyn FnMut(Step),
 }
@@ -159,7 +205,13 @@ impl Listener<'_> {
                     (self.progress)(Step { fraction: furthest, ..step });
                 }
                 Ok(Ok(Reply::Diagnostic(diagnostic))) => self.compiled.warnings.push(diagnostic),
-                Ok(Ok(Reply::Object(object))) => self.compiled.objects.push((object.name, object.bytes)),
+                Ok(Ok(Reply::Object(object))) => {
+                    if let Some(store) = &mut self.store {
+                        store.put(&object);
+                    }
+                    self.compiled.objects.push((object.name, object.bytes));
+                }
+                Ok(Ok(Reply::Question(question))) => self.answer(question),
                 Ok(Ok(Reply::Done(done))) => return Verdict::Done(done),
                 Ok(Ok(Reply::Failed(failed))) => return Verdict::Failed(failed),
                 Ok(Ok(Reply::Symbols(_))) => return Verdict::Silence("it answers another question".to_owned()),
@@ -168,6 +220,23 @@ impl Listener<'_> {
                 Err(RecvTimeoutError::Disconnected) => return Verdict::Silence("it was cut off".to_owned()),
             }
         }
+    }
+}
+
+impl Listener<'_> {
+    fn answer(&mut self, question: Question) {
+        let found = self.store.as_mut().and_then(|store| store.get(&question));
+        // A worker that hears no more answers is about to be found dead.
+        let _ = self.answers.send(Answer { part: question.part, is_kept: found.is_some() });
+        if let Some(bytes) = found {
+            self.compiled.kept_count += 1;
+            self.compiled.objects.push((question.name, bytes));
+        }
+    }
+
+    /// What came of it. Lets the threads end that wait for more.
+    fn end(self) -> Compiled {
+        self.compiled
     }
 }
 
