@@ -73,6 +73,13 @@ const NEEDS: &[Need] = {
         need("binutils", "tests read images with it", "binutils", Test, Program(&["readelf"])),
         need("gdb", "tests debug images with it", "gdb", Test, Program(&["gdb"])),
         need("perf", "tests profile saved code with it", "linux-perf", Test, Program(&["perf"])),
+        need(
+            "compiler-rt 22",
+            "programs that count write profiles with it",
+            "libclang-rt-22-dev",
+            Test,
+            LlvmLibrary("clang/22/lib/linux/libclang_rt.profile-x86_64.a"),
+        ),
         need("csmith", "random programs are written by it", "csmith", Test, Program(&["csmith"])),
         need("csmith's headers", "random programs include them", "libcsmith-dev", Test, Header("csmith/csmith.h")),
         need("strace", "tests count system calls with it", "strace", Test, Program(&["strace"])),

@@ -33,8 +33,8 @@ pub const MAGIC: [u8; 8] = *b"LARDER\r\n";
 pub const FORMAT_VERSION: u32 = 2;
 /// Version of the contract between generated code and the runtime (built-in imports, TLS, initialisers).
 pub const ABI_VERSION: u32 = 2;
-/// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for ten program headers.
-pub const HEADER_OFFSET: usize = 0x280;
+/// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for eleven program headers.
+pub const HEADER_OFFSET: usize = 0x2c0;
 /// Segments begin at multiples of this, on every architecture that images exist for so far.
 pub const PAGE: u64 = 0x1000;
 /// `e_machine` of x86-64 (psABI x86-64, "Machine Information").

@@ -118,6 +118,7 @@ fn elf_header(layout: &Layout<'_>, tail: &Tail, segment_count: usize) -> Vec<u8>
 mod pt {
     pub(super) const LOAD: u32 = 1;
     pub(super) const NOTE: u32 = 4;
+    pub(super) const PHDR: u32 = 6;
     pub(super) const TLS: u32 = 7;
     pub(super) const GNU_EH_FRAME: u32 = 0x6474_e550;
     pub(super) const GNU_STACK: u32 = 0x6474_e551;
@@ -129,7 +130,7 @@ mod pt {
 }
 
 /// Room in front of the image header.
-const SEGMENTS_MAX: usize = 10;
+const SEGMENTS_MAX: usize = 11;
 const _: () = assert!(HEADER_LEN as usize + SEGMENTS_MAX * SEGMENT_LEN <= HEADER_OFFSET);
 
 /// Program headers, at most [`SEGMENTS_MAX`].
@@ -162,6 +163,9 @@ fn segments(layout: &Layout<'_>, header: &ImageHeader) -> Vec<Vec<u8>> {
         segments.extend(kinds.map(|kind| segment(kind, pt::R, span, note.len, 8)));
     }
     segments.push(segment(pt::GNU_STACK, pt::R | pt::W, Span::default(), 0, 16));
+    // Programs that read their own headers learn from the first one where they are mapped: profiles hold the build id, found so.
+    let own = Span { offset: HEADER_LEN, len: ((segments.len() + 1) * SEGMENT_LEN) as u64 };
+    segments.insert(0, segment(pt::PHDR, pt::R, own, own.len, 8));
     debug_assert!(segments.len() <= SEGMENTS_MAX);
     segments
 }

@@ -1,4 +1,4 @@
-//! Programs of other languages with all of their standard library: in one module, or from a shared library.
+//! Programs of other languages with all of their standard library: in one module, from an archive, from a shared library.
 
 use crate::cases::{self, Stderr};
 use crate::larder::Corner;
@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-tests![rust_in_one_module, fortran_with_a_shared_library];
+tests![rust_in_one_module, fortran_with_an_archive, fortran_with_a_shared_library];
 
 /// The LLVM of the reference tool chain: it reads bitcode of its own version and older.
 const LLVM: u32 = 22;
@@ -18,6 +18,12 @@ fn rust_in_one_module() -> Result<()> {
     let corner = Corner::new()?;
     rustc(&corner, &["-Clto=fat"])?;
     agree(&corner, &[])
+}
+
+fn fortran_with_an_archive() -> Result<()> {
+    let corner = Corner::new()?;
+    let runtime = flang(&corner)?;
+    agree(&corner, &["--extra-archive".into(), runtime])
 }
 
 fn fortran_with_a_shared_library() -> Result<()> {

@@ -29,6 +29,7 @@ mod places;
 mod plugins;
 mod process;
 mod processors;
+mod profiles;
 mod programs;
 mod random;
 mod stale;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         places::trials(),
         plugins::trials(),
         processors::trials(),
+        profiles::trials(),
         programs::trials(),
         random::trials(),
         stale::trials(),
