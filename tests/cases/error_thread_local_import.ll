@@ -1,6 +1,6 @@
-; A thread-local variable of somebody else is refused by name, at save time.
+; A thread-local variable that nobody defines is missed by name.
 ; larder-error: elsewhere
-; larder-error: thread-local
+; larder-error: unresolved
 @elsewhere = external thread_local global i32
 define i32 @main() {
   %p = call ptr @llvm.threadlocal.address.p0(ptr @elsewhere)

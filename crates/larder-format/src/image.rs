@@ -230,16 +230,6 @@ pub mod thread_slot_kinds {
     pub const DESCRIPTOR: u32 = 3;
 }
 
-/// Words of a slot of that kind; `None` if there is no such kind.
-pub fn thread_slot_words(kind: u32) -> Option<u64> {
-    match kind {
-        thread_slot_kinds::PAIR => Some(2),
-        thread_slot_kinds::DISTANCE => Some(1),
-        thread_slot_kinds::DESCRIPTOR => Some(4),
-        _ => None,
-    }
-}
-
 record! {
     /// A loaded section, for debuggers: they ask for each by its name.
     pub struct Section {

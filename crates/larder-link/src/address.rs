@@ -8,6 +8,9 @@ use crate::scan::Needs;
 use crate::x86_64::StubForm;
 use larder_format::image::WORD;
 
+/// Words of a TLS descriptor: function, argument, and a pair.
+pub(crate) const DESCRIPTOR_WORDS: u64 = 4;
+
 /// All that it takes to tell where something is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Addresses<'x, 'a> {
@@ -82,6 +85,11 @@ impl<'x, 'a> Addresses<'x, 'a> {
         Some(self.symbol(definition, 0)?.wrapping_sub(self.layout.tls_template.offset))
     }
 
+    /// Signed distance from the thread pointer to a thread-local variable of an image whose block has a fixed place.
+    pub(crate) fn thread_distance(&self, definition: SymbolId) -> Option<i64> {
+        Some(self.thread_offset(definition)?.wrapping_sub(self.layout.tls_distance) as i64)
+    }
+
     /// G: image offset of the symbol's slot.
     pub(crate) fn slot(&self, definition: SymbolId) -> Option<u64> {
         if let Some(import) = self.needs.import(definition) {
@@ -120,6 +128,16 @@ impl<'x, 'a> Addresses<'x, 'a> {
     /// Image offset of the pair that stands for the thread's block.
     pub(crate) fn block_pair(&self) -> u64 {
         self.pair(self.needs.pairs.len() as u32)
+    }
+
+    /// Image offset of the slot with a variable's distance from the thread pointer.
+    pub(crate) fn distance(&self, index: u32) -> u64 {
+        self.block_pair() + if self.needs.block_pair { 2 * WORD } else { 0 } + u64::from(index) * WORD
+    }
+
+    /// Image offset of a variable's descriptor.
+    pub(crate) fn descriptor(&self, index: u32) -> u64 {
+        self.distance(self.needs.distances.len() as u32) + u64::from(index) * DESCRIPTOR_WORDS * WORD
     }
 
     /// Image offset of the call stub of an import.

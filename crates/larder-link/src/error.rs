@@ -76,6 +76,21 @@ pub enum LinkError {
         /// Why it is refused, and what to do.
         reason: &'static str,
     },
+    /// Code counts on a fixed place of its thread-local variables, and there is not enough room in it.
+    #[error(
+        "{len} bytes of thread-local variables, aligned to {align}, do not fit the {max} bytes, aligned to {align_max}, \
+         that have a fixed distance from the thread pointer: compile with -fPIC -ftls-model=global-dynamic"
+    )]
+    StaticTlsTooLarge {
+        /// Bytes of the variables.
+        len: u64,
+        /// Their alignment.
+        align: u64,
+        /// Bytes there can be.
+        max: u64,
+        /// Alignment there can be.
+        align_max: u64,
+    },
     /// A number would not fit its field.
     #[error("the image would have {len} bytes of {what}, at most {max} are possible")]
     TooLarge {

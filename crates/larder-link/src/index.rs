@@ -64,10 +64,15 @@ pub(crate) fn plan_index(
         fini: lists.fini.len(),
         bound: needs.bound.len(),
         indirect: needs.indirect.len(),
-        thread_slots: needs.pairs.len() + usize::from(needs.block_pair),
+        thread_slots: count_thread_slots(needs),
         unit_imports: units.imports.len(),
     };
     Ok(IndexPlan { imports, exports, buckets, unit_names, strings: strings.bytes, producer, triple, counts })
+}
+
+fn count_thread_slots(needs: &Needs) -> usize {
+    let bound = needs.distances.iter().filter(|&&id| needs.import(id).is_some());
+    needs.pairs.len() + usize::from(needs.block_pair) + bound.count() + needs.descriptors.len()
 }
 
 struct Strings {
@@ -89,7 +94,8 @@ fn plan_import(inputs: &Inputs<'_>, import: &crate::scan::Import, strings: &mut 
     let symbol = inputs.symbol(import.symbol);
     let weak = if symbol.binding == Binding::Weak { import_flags::WEAK } else { 0 };
     let function = if import.called { import_flags::FUNCTION } else { 0 };
-    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags: weak | function }
+    let thread = if symbol.is_thread_local() { import_flags::TLS } else { 0 };
+    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags: weak | function | thread }
 }
 
 fn plan_exports(inputs: &Inputs<'_>, live: &Live, strings: &mut Strings) -> Vec<(SymbolId, Export)> {
@@ -224,6 +230,7 @@ impl IndexPlan {
             tls_template: layout.tls_template,
             tls_mem_len: layout.tls_mem_len,
             tls_align: layout.tls_align,
+            tls_distance: layout.tls_distance,
             source_len: options.source.map_or(0, |Source { raw_len, .. }| raw_len),
             producer: self.producer,
             triple: self.triple,
@@ -294,12 +301,26 @@ fn fixups(addresses: &Addresses<'_, '_>, file: &[u8]) -> Vec<Fixup> {
     rows
 }
 
+/// Distances of the image's own variables are no rows: the linker knows them.
 fn thread_slots(addresses: &Addresses<'_, '_>) -> Vec<ThreadSlot> {
     let needs = addresses.needs;
-    let pair = |place, offset| ThreadSlot { place, offset, import: THREAD_SLOT_OWN, kind: thread_slot_kinds::PAIR };
+    let row = |place, id, kind| match needs.import(id) {
+        Some(import) => ThreadSlot { place, offset: 0, import, kind },
+        None => {
+            let offset = addresses.thread_offset(id).unwrap_or_default();
+            ThreadSlot { place, offset, import: THREAD_SLOT_OWN, kind }
+        }
+    };
     let pairs = needs.pairs.iter().zip(0..);
-    let pairs = pairs.map(|(&id, index)| pair(addresses.pair(index), addresses.thread_offset(id).unwrap_or_default()));
-    pairs.chain(needs.block_pair.then(|| pair(addresses.block_pair(), 0))).collect()
+    let pairs = pairs.map(|(&id, index)| row(addresses.pair(index), id, thread_slot_kinds::PAIR));
+    let block =
+        ThreadSlot { place: addresses.block_pair(), offset: 0, import: THREAD_SLOT_OWN, kind: thread_slot_kinds::PAIR };
+    let distances = needs.distances.iter().zip(0..).filter(|(id, _)| needs.import(**id).is_some());
+    let distances = distances.map(|(&id, index)| row(addresses.distance(index), id, thread_slot_kinds::DISTANCE));
+    let descriptors = needs.descriptors.iter().zip(0..);
+    let descriptors =
+        descriptors.map(|(&id, index)| row(addresses.descriptor(index), id, thread_slot_kinds::DESCRIPTOR));
+    pairs.chain(needs.block_pair.then_some(block)).chain(distances).chain(descriptors).collect()
 }
 
 /// What relocating has put there: an image offset.

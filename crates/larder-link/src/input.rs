@@ -259,6 +259,8 @@ pub(crate) enum LinkerSymbol {
     UnwindStart,
     /// An empty list: the loader runs initialisers, a program that runs them itself finds none.
     EmptyList,
+    /// First byte of the thread's block, from which TLS descriptors of local variables count.
+    ThreadBlock,
     /// First byte of the sections that have the same name as this one.
     Start(SectionId),
     /// Just behind them.

@@ -11,7 +11,7 @@
 //! that are aligned, not image offsets: the image says which of its bytes the loader has to put at a multiple of its alignment, and
 //! [`Layout::bias`] is what that byte's offset lacks.
 
-use crate::address::stub_form;
+use crate::address::{DESCRIPTOR_WORDS, stub_form};
 use crate::error::LinkError;
 use crate::index::IndexPlan;
 use crate::input::{Inputs, LinkerSymbol, Role, Section, SectionId, sh};
@@ -21,7 +21,9 @@ use crate::resolve::{Definition, is_identifier};
 use crate::scan::{self, Needs, Word};
 use crate::unwind::UnwindPlan;
 use crate::x86_64::Reach;
-use larder_format::image::{HEADER_OFFSET, ImageHeader, PAGE, Span, WORD};
+use larder_format::image::{
+    HEADER_OFFSET, ImageHeader, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Span, WORD,
+};
 use larder_format::record::Record as _;
 
 mod output;
@@ -67,6 +69,8 @@ pub(crate) struct Layout<'a> {
     pub(crate) tls_template: Span,
     pub(crate) tls_mem_len: u64,
     pub(crate) tls_align: u64,
+    /// Distance from the thread's block up to the thread pointer; 0 if that is not fixed.
+    pub(crate) tls_distance: u64,
     /// Rows of the index.
     pub(crate) relr: Vec<u64>,
     /// Words at odd places, to which the loader adds the image's address too: such a place is no row of the packed table.
@@ -111,6 +115,9 @@ pub(crate) fn assign_offsets<'a>(
     limit("index", index_len, INDEX_LEN_MAX)?;
     layout.set_index_len(INDEX_OFFSET - HEADER_OFFSET as u64 + index_len);
     layout.place_all()?;
+    if needs.static_block {
+        layout.tls_distance = static_distance(layout.tls_mem_len, layout.tls_align)?;
+    }
     relr::rebase(&mut layout.relr, layout.rw.offset);
     layout.odd_words.iter_mut().for_each(|place| *place += layout.rw.offset);
     Ok(layout)
@@ -120,7 +127,8 @@ pub(crate) fn assign_offsets<'a>(
 fn made_outputs<'a>(inputs: &Inputs<'_>, needs: &Needs, sizes: &Sizes<'_>) -> Vec<Output<'a>> {
     let unwind = sizes.unwind;
     let pairs = needs.pairs.len() + usize::from(needs.block_pair);
-    let words = needs.imports.len() + needs.own_slots.len() + needs.indirect.len() + 2 * pairs;
+    let thread_words = 2 * pairs + needs.distances.len() + DESCRIPTOR_WORDS as usize * needs.descriptors.len();
+    let words = needs.imports.len() + needs.own_slots.len() + needs.indirect.len() + thread_words;
     let lens = [
         (Made::BuildId, BUILD_ID_LEN),
         (Made::UnwindTable, unwind.table_len()),
@@ -153,6 +161,7 @@ impl<'a> Layout<'a> {
             tls_template: Span::default(),
             tls_mem_len: 0,
             tls_align: 1,
+            tls_distance: 0,
             relr: Vec::new(),
             odd_words: Vec::new(),
             file_end: 0,
@@ -352,6 +361,7 @@ impl<'a> Layout<'a> {
             LinkerSymbol::Got => self.got(),
             LinkerSymbol::UnwindTable => self.made_offset(Made::UnwindTable),
             LinkerSymbol::UnwindStart => self.made_offset(Made::Unwind),
+            LinkerSymbol::ThreadBlock => self.tls_template.offset,
             LinkerSymbol::EmptyList => self.rw.offset,
             LinkerSymbol::Start(id) => output(id).map_or(0, |output| output.offset),
             LinkerSymbol::Stop(id) => output(id).map_or(0, |output| output.offset + output.len),
@@ -362,6 +372,18 @@ impl<'a> Layout<'a> {
     pub(crate) fn got(&self) -> u64 {
         self.made(Made::Slots).map_or(self.rw.offset, |output| output.offset)
     }
+}
+
+/// Distance from a static block of that size up to the thread pointer: it ends where the host's own bytes begin.
+fn static_distance(len: u64, align: u64) -> Result<u64, LinkError> {
+    if len == 0 {
+        return Ok(0);
+    }
+    let distance = (STATIC_TLS_DISTANCE + len).next_multiple_of(align);
+    if align > STATIC_TLS_ALIGN || distance > STATIC_TLS_DISTANCE + STATIC_TLS_LEN {
+        return Err(LinkError::StaticTlsTooLarge { len, align, max: STATIC_TLS_LEN, align_max: STATIC_TLS_ALIGN });
+    }
+    Ok(distance)
 }
 
 fn align(at: u64, align: u64) -> Result<u64, LinkError> {

@@ -8,8 +8,7 @@
 //! The passes stand in [`link`], one call each. How relocations are answered is in `x86_64.rs`; what the bytes of an image mean is
 //! `larder-format`'s.
 //!
-//! Not done: thread-local variables of other images or at fixed offsets from the thread pointer, TLS descriptors, linker
-//! scripts, identical code folding.
+//! Not done: linker scripts, identical code folding.
 
 #![forbid(unsafe_code)]
 
@@ -112,6 +111,9 @@ pub struct LinkOptions<'a> {
     pub triple: &'a str,
     /// The module, to be carried along.
     pub source: Option<Source<'a>>,
+    /// Whether the image's thread-local variables have a fixed distance from the thread pointer, if they fit
+    /// ([`LinkError::StaticTlsTooLarge`]). Only one image in a process can have that. Objects that count on it get it unasked.
+    pub static_tls: bool,
     /// Whether DWARF sections and `.comment` are kept, and `.debug_frame` is made. Symbols always are.
     pub keep_debug: bool,
     /// How many threads may work; the image does not depend on it.
@@ -128,6 +130,7 @@ impl Default for LinkOptions<'_> {
             producer: "",
             triple: "x86_64-unknown-linux-gnu",
             source: None,
+            static_tls: false,
             keep_debug: true,
             threads: NonZeroUsize::MIN,
         }
@@ -194,7 +197,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     // Choose the unwind records that stay, and write equal CIEs once.
     let unwind_plan = unwind::plan_unwind(&inputs, &symbols, &unwind, &live)?;
     // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
-    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan)?;
+    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan, options.static_tls)?;
     // Beyond this point, no import, slot or stub is added.
 
     // Read the lists of initialisers, find the functions, and with them the size of the index.

@@ -10,8 +10,8 @@ use crate::x86_64::TRAP;
 use larder_format::image::Span;
 use std::num::NonZeroUsize;
 
-/// Writes stubs and slots. Slots of imports, of thread-local variables and of what indirect functions become stay zero: they are the
-/// loader's.
+/// Writes stubs and slots. What the loader fills stays zero: slots of imports and of what indirect functions become, pairs and descriptors of
+/// thread-local variables.
 pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]) -> Result<(), LinkError> {
     let needs = addresses.needs;
     fill_gaps_in_code(addresses, file);
@@ -31,6 +31,9 @@ pub(crate) fn write_made_sections(addresses: &Addresses<'_, '_>, file: &mut [u8]
     }
     for (&symbol, index) in needs.own_slots.iter().zip(0..) {
         put(file, addresses.own_slot(index), &addresses.symbol(symbol, 0).unwrap_or_default().to_le_bytes());
+    }
+    for (&symbol, index) in needs.distances.iter().zip(0..).filter(|(symbol, _)| needs.import(**symbol).is_none()) {
+        put(file, addresses.distance(index), &addresses.thread_distance(symbol).unwrap_or_default().to_le_bytes());
     }
     Ok(())
 }

@@ -116,9 +116,14 @@ impl Relocator<'_, '_> {
             gap.fill(TRAP);
         }
         let address = self.addresses.layout.section(id).unwrap_or_default();
+        let mut swallowed = None;
         for reloc in section.relocs() {
-            let definition = self.symbols.definition(reloc.symbol);
-            self.apply(section, &reloc, definition, address.wrapping_add(reloc.offset), bytes, reloc.offset as usize)?;
+            if swallowed.take_if(|offset| *offset == reloc.offset).is_none() {
+                let definition = self.symbols.definition(reloc.symbol);
+                let (place, at) = (address.wrapping_add(reloc.offset), reloc.offset as usize);
+                let action = self.apply(section, &reloc, definition, place, bytes, at)?;
+                swallowed = x86_64::swallowed(action, reloc.offset).or(swallowed);
+            }
         }
         Ok(())
     }
@@ -132,29 +137,34 @@ impl Relocator<'_, '_> {
         place: u64,
         bytes: &mut [u8],
         at: usize,
-    ) -> Result<(), LinkError> {
+    ) -> Result<Action, LinkError> {
         let inputs = self.addresses.inputs;
         let kind = x86_64::kind_of(reloc.kind);
         let reach = scan::reach(inputs, self.live, definition);
-        let site = scan::site(inputs, section, reloc, definition, self.addresses.needs.relax);
+        let site = scan::site(inputs, section, reloc, definition, self.addresses.needs);
         let refuse = |reason| scan::refusal(inputs, section, reloc, reason);
         let action = x86_64::action(kind, &site, reach).map_err(refuse)?;
         if action == Action::Nothing {
-            return Ok(());
+            return Ok(action);
         }
         let value = match action {
             Action::Tombstone => tombstone(section, kind.width),
             _ => self.value(action, reloc, definition, place).ok_or_else(|| refuse(OUTSIDE))?,
         };
-        if let Action::Relaxed(relaxation) = action {
-            return relaxation.apply(bytes, at, value).ok_or_else(|| refuse(FAR));
+        let rewritten = match action {
+            Action::Relaxed(relaxation) => Some(relaxation.apply(bytes, at, value)),
+            Action::LocalExec(rewrite) => Some(rewrite.apply(bytes, at, value)),
+            _ => None,
+        };
+        if let Some(rewritten) = rewritten {
+            return rewritten.map(|()| action).ok_or_else(|| refuse(FAR));
         }
         if !kind.width.fits(value) {
             return Err(refuse(if kind.width.len() < 4 { NARROW } else { FAR }));
         }
         let field = bytes.get_mut(at..at + kind.width.len()).ok_or_else(|| refuse(OUTSIDE))?;
         field.copy_from_slice(&value.to_le_bytes()[..kind.width.len()]);
-        Ok(())
+        Ok(action)
     }
 
     /// The number that goes into the field.
@@ -169,7 +179,9 @@ impl Relocator<'_, '_> {
         };
         let pair = || Some(addresses.pair(addresses.needs.pair(definition)?));
         let (target, base) = match action {
-            Action::Nothing | Action::Bound | Action::Tombstone => return Some(0),
+            Action::Nothing | Action::Bound | Action::Tombstone | Action::NeedsStaticBlock => return Some(0),
+            // The addend of a field behind %rip is not part of the variable's place.
+            Action::LocalExec(_) => return addresses.thread_distance(definition),
             Action::Number | Action::Rebased => (symbol()?, 0),
             Action::Relative | Action::Relaxed(_) => (symbol()?, place),
             Action::RelativeToStub => (stub()?, place),
@@ -183,6 +195,9 @@ impl Relocator<'_, '_> {
             Action::ThreadPair => (pair()?, place),
             Action::ThreadBlock => (addresses.block_pair(), place),
             Action::ThreadOffset => (addresses.thread_offset(definition)?, 0),
+            Action::ThreadDistance => (addresses.thread_distance(definition)? as u64, 0),
+            Action::ThreadDistanceSlot => (addresses.distance(addresses.needs.distance(definition)?), place),
+            Action::Descriptor => (addresses.descriptor(addresses.needs.descriptor(definition)?), place),
         };
         Some((target as i64).wrapping_add(reloc.addend).wrapping_sub(base as i64))
     }

@@ -304,6 +304,7 @@ fn linker_symbol(name: &[u8]) -> Option<LinkerSymbol> {
         b"__bss_start" => LinkerSymbol::BssStart,
         b"_end" => LinkerSymbol::ImageEnd,
         b"_GLOBAL_OFFSET_TABLE_" => LinkerSymbol::Got,
+        b"_TLS_MODULE_BASE_" => LinkerSymbol::ThreadBlock,
         b"__GNU_EH_FRAME_HDR" => LinkerSymbol::UnwindTable,
         b"__eh_frame_start" | b"__EH_FRAME_BEGIN__" => LinkerSymbol::UnwindStart,
         b"__init_array_start"

@@ -5,7 +5,7 @@
 
 use crate::error::{LinkError, text};
 use crate::init;
-use crate::input::{Inputs, Place, Reloc, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh};
+use crate::input::{Inputs, LinkerSymbol, Place, Reloc, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh};
 use crate::live::Live;
 use crate::resolve::{Definition, Symbols};
 use crate::unwind::{BEGIN_OFFSET, Record, Unwind, UnwindPlan};
@@ -22,6 +22,8 @@ struct Uses {
     stub: u32,
     slot: u32,
     pair: u32,
+    distance: u32,
+    descriptor: u32,
     called: bool,
 }
 
@@ -68,6 +70,12 @@ pub(crate) struct Needs {
     pub(crate) pairs: Vec<SymbolId>,
     /// Whether there is a pair for the thread's block itself.
     pub(crate) block_pair: bool,
+    /// Thread-local variables whose distance from the thread pointer stands in a slot.
+    pub(crate) distances: Vec<SymbolId>,
+    /// Thread-local variables that have a descriptor.
+    pub(crate) descriptors: Vec<SymbolId>,
+    /// Whether the image's thread-local block has a fixed distance from the thread pointer.
+    pub(crate) static_block: bool,
     pub(crate) rebased: Vec<Word>,
     pub(crate) bound: Vec<BoundWord>,
     moved: Vec<bool>,
@@ -107,6 +115,16 @@ impl Needs {
         present(self.uses[symbol.index()].pair)
     }
 
+    /// Index of the slot with the variable's distance from the thread pointer.
+    pub(crate) fn distance(&self, symbol: SymbolId) -> Option<u32> {
+        present(self.uses[symbol.index()].distance)
+    }
+
+    /// Index of the variable's descriptor.
+    pub(crate) fn descriptor(&self, symbol: SymbolId) -> Option<u32> {
+        present(self.uses[symbol.index()].descriptor)
+    }
+
     /// Whether a read-only section has words for the loader, so that it has to lie where the loader can write.
     pub(crate) fn is_moved(&self, section: SectionId) -> bool {
         self.moved.get(section.index()).copied().unwrap_or(false)
@@ -117,45 +135,26 @@ fn present(index: u32) -> Option<u32> {
     (index < WANTED).then_some(index)
 }
 
-/// Goes through all relocations of what is live.
+/// Goes through all relocations of what is live; again, if they ask for a static thread-local block that nobody has promised.
 pub(crate) fn scan_relocations(
     inputs: &Inputs<'_>,
     symbols: &Symbols<'_>,
     live: &Live,
     unwind: &Unwind,
     plan: &UnwindPlan,
+    static_block: bool,
 ) -> Result<Needs, LinkError> {
-    let uses = Uses { import: NONE, stub: NONE, slot: NONE, pair: NONE, called: false };
-    let needs = Needs {
-        uses: vec![uses; inputs.symbols.len()],
-        imports: Vec::new(),
-        stubs: Vec::new(),
-        own_slots: Vec::new(),
-        indirect: Vec::new(),
-        indirect_numbers: HashMap::new(),
-        pairs: Vec::new(),
-        block_pair: false,
-        rebased: Vec::new(),
-        bound: Vec::new(),
-        moved: vec![false; inputs.sections.len()],
-        relax: is_small(inputs, live),
-        relaxed_count: 0,
+    let scan = |static_block| {
+        let mut scan = Scan::new(inputs, symbols, live, static_block);
+        scan.all(unwind, plan)?;
+        Ok(scan)
     };
-    let mut scan = Scan { inputs, symbols, live, needs };
-    for &export in live.exports.iter().filter(|&&export| inputs.symbol(export).is_indirect()) {
-        scan.want_indirect(export);
+    let mut done: Scan<'_, '_> = scan(static_block)?;
+    if done.needs_static_block {
+        done = scan(true)?;
     }
-    for (id, _) in inputs.sections().filter(|&(id, _)| live.contains(id)) {
-        scan.section(id)?;
-    }
-    for (cie, _) in plan.cies() {
-        scan.record(&unwind.cies[cie.index()], None)?;
-    }
-    for fde in unwind.live_fdes(live) {
-        scan.record(&fde.record, Some(fde.record.bytes.start as u64 + BEGIN_OFFSET))?;
-    }
-    scan.number_imports();
-    Ok(scan.needs)
+    done.number_imports();
+    Ok(done.needs)
 }
 
 fn is_small(inputs: &Inputs<'_>, live: &Live) -> bool {
@@ -184,6 +183,7 @@ pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: Definition) ->
     match symbol.place {
         Place::Section(section) if symbol.is_indirect() && live.contains(section) => Reach::Indirect,
         Place::Section(section) => live.reach(section),
+        Place::Linker(LinkerSymbol::ThreadBlock) => Reach::Thread,
         Place::Linker(_) => Reach::Image,
         Place::Absolute => Reach::Absolute,
         Place::Null => Reach::Null,
@@ -194,17 +194,18 @@ pub(crate) fn reach(inputs: &Inputs<'_>, live: &Live, definition: Definition) ->
     }
 }
 
-/// The relocation's surroundings. `small` is whether the image is, but for large data.
+/// The relocation's surroundings.
 pub(crate) fn site<'s>(
     inputs: &Inputs<'_>,
     section: &Section<'s>,
     reloc: &Reloc,
     target: Definition,
-    small: bool,
+    needs: &Needs,
 ) -> Site<'s> {
-    let relax = small && !section.is_far() && !inputs.section(target.section).is_far();
+    let relax = needs.relax && !section.is_far() && !inputs.section(target.section).is_far();
     let offset = usize::try_from(reloc.offset).unwrap_or(usize::MAX);
-    Site { ground: ground(section), bytes: section.data, offset, addend: reloc.addend, relax }
+    let static_block = needs.static_block;
+    Site { ground: ground(section), bytes: section.data, offset, addend: reloc.addend, relax, static_block }
 }
 
 /// A relocation that is refused.
@@ -226,12 +227,57 @@ struct Scan<'x, 'a> {
     symbols: &'x Symbols<'a>,
     live: &'x Live,
     needs: Needs,
+    needs_static_block: bool,
 }
 
-impl Scan<'_, '_> {
+impl<'x, 'a> Scan<'x, 'a> {
+    fn new(inputs: &'x Inputs<'a>, symbols: &'x Symbols<'a>, live: &'x Live, static_block: bool) -> Self {
+        let uses =
+            Uses { import: NONE, stub: NONE, slot: NONE, pair: NONE, distance: NONE, descriptor: NONE, called: false };
+        let needs = Needs {
+            uses: vec![uses; inputs.symbols.len()],
+            imports: Vec::new(),
+            stubs: Vec::new(),
+            own_slots: Vec::new(),
+            indirect: Vec::new(),
+            indirect_numbers: HashMap::new(),
+            pairs: Vec::new(),
+            block_pair: false,
+            distances: Vec::new(),
+            descriptors: Vec::new(),
+            static_block,
+            rebased: Vec::new(),
+            bound: Vec::new(),
+            moved: vec![false; inputs.sections.len()],
+            relax: is_small(inputs, live),
+            relaxed_count: 0,
+        };
+        Scan { inputs, symbols, live, needs, needs_static_block: false }
+    }
+
+    fn all(&mut self, unwind: &Unwind, plan: &UnwindPlan) -> Result<(), LinkError> {
+        for &export in self.live.exports.iter().filter(|&&export| self.inputs.symbol(export).is_indirect()) {
+            self.want_indirect(export);
+        }
+        for (id, _) in self.inputs.sections().filter(|&(id, _)| self.live.contains(id)) {
+            self.section(id)?;
+        }
+        for (cie, _) in plan.cies() {
+            self.record(&unwind.cies[cie.index()], None)?;
+        }
+        for fde in unwind.live_fdes(self.live) {
+            self.record(&fde.record, Some(fde.record.bytes.start as u64 + BEGIN_OFFSET))?;
+        }
+        Ok(())
+    }
+
     fn section(&mut self, id: SectionId) -> Result<(), LinkError> {
+        let mut swallowed = None;
         for reloc in self.inputs.section(id).relocs() {
-            self.relocation(id, &reloc, self.symbols.definition(reloc.symbol))?;
+            if swallowed.take_if(|offset| *offset == reloc.offset).is_none() {
+                let action = self.relocation(id, &reloc, self.symbols.definition(reloc.symbol))?;
+                swallowed = x86_64::swallowed(action, reloc.offset).or(swallowed);
+            }
         }
         Ok(())
     }
@@ -250,9 +296,9 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn relocation(&mut self, id: SectionId, reloc: &Reloc, definition: Definition) -> Result<(), LinkError> {
+    fn relocation(&mut self, id: SectionId, reloc: &Reloc, definition: Definition) -> Result<Action, LinkError> {
         let section = self.inputs.section(id);
-        let site = site(self.inputs, section, reloc, definition, self.needs.relax);
+        let site = site(self.inputs, section, reloc, definition, &self.needs);
         let kind = x86_64::kind_of(reloc.kind);
         let reach = reach(self.inputs, self.live, definition);
         let definition = definition.symbol;
@@ -289,11 +335,23 @@ impl Scan<'_, '_> {
             Action::ThreadPair => {
                 want(&mut self.needs.uses[definition.index()].pair, &mut self.needs.pairs, definition)
             }
+            Action::ThreadDistanceSlot => {
+                want(&mut self.needs.uses[definition.index()].distance, &mut self.needs.distances, definition)
+            }
+            Action::Descriptor => {
+                want(&mut self.needs.uses[definition.index()].descriptor, &mut self.needs.descriptors, definition)
+            }
             Action::ThreadBlock => self.needs.block_pair = true,
-            Action::Relaxed(Relaxation::Call | Relaxation::Jump | Relaxation::Lea) => self.needs.relaxed_count += 1,
+            Action::NeedsStaticBlock => self.needs_static_block = true,
+            Action::Relaxed(Relaxation::Call | Relaxation::Jump | Relaxation::Lea) | Action::LocalExec(_) => {
+                self.needs.relaxed_count += 1
+            }
             _ => {}
         }
-        Ok(())
+        if reach == Reach::ImportThread && action != Action::Nothing {
+            self.want_import(definition, false);
+        }
+        Ok(action)
     }
 
     fn want_indirect(&mut self, symbol: SymbolId) {

@@ -4,7 +4,13 @@
 //! call stub, Z its size. An image knows every distance inside itself and no address, so `S + A` can only be left to the loader, in a
 //! writable word; everything else must come out as a distance. What does not is refused by [`action`], with what to do about it.
 //!
+//! Sequences that reach thread-local variables are rewritten in `x86_64/local_exec.rs`.
+//!
 //! To add a relocation kind: a row in [`KINDS`], and if its formula is new, an arm in [`action`] and one in `relocate.rs`.
+
+mod local_exec;
+
+pub(crate) use local_exec::LocalExec;
 
 /// What a relocation computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +42,14 @@ pub(crate) enum Formula {
     ThreadBlock,
     /// Offset in the thread's block + A
     ThreadOffset,
+    /// Distance from the thread pointer + A
+    ThreadDistance,
+    /// Slot with the distance from the thread pointer + A - P
+    ThreadDistanceSlot,
+    /// The symbol's TLS descriptor + A - P
+    Descriptor,
+    /// Marks the call of a descriptor's function.
+    DescriptorCall,
     /// Never in an object, or nothing an image can do.
     Refused(&'static str),
 }
@@ -43,6 +57,8 @@ pub(crate) enum Formula {
 /// The field a relocation fills, and the numbers that fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
+    /// No field: the relocation marks an instruction.
+    Nothing,
     /// 8 bits, signed or unsigned.
     Byte,
     /// 8 bits, signed.
@@ -63,6 +79,7 @@ impl Width {
     /// Bytes of the field.
     pub(crate) fn len(self) -> usize {
         match self {
+            Width::Nothing => 0,
             Width::Byte | Width::SignedByte => 1,
             Width::Half | Width::SignedHalf => 2,
             Width::Signed | Width::Unsigned => 4,
@@ -79,7 +96,7 @@ impl Width {
             Width::SignedHalf => i16::try_from(value).is_ok(),
             Width::Signed => i32::try_from(value).is_ok(),
             Width::Unsigned => u32::try_from(value).is_ok(),
-            Width::Word => true,
+            Width::Word | Width::Nothing => true,
         }
     }
 }
@@ -98,12 +115,6 @@ const fn kind(name: &'static str, width: Width, formula: Formula) -> Kind {
 }
 
 const DYNAMIC: Formula = Formula::Refused("it belongs in a linked file, not in an object");
-const STATIC_TLS: Formula = Formula::Refused(
-    "a thread-local variable at a fixed distance from the thread pointer, which no image has: compile with -fPIC -ftls-model=global-dynamic",
-);
-const DESCRIPTOR: Formula = Formula::Refused(
-    "TLS descriptors are not supported: compile with -mtls-dialect=gnu (LLVM: without enable-tlsdesc)",
-);
 const UNKNOWN: Formula = Formula::Refused("it is unknown");
 const GOT_32: Formula = Formula::Refused("a 32-bit slot offset is not position-independent: compile with -fPIC");
 
@@ -127,12 +138,12 @@ static KINDS: [Kind; 52] = [
     kind("R_X86_64_PC8", Width::SignedByte, Formula::Relative),
     kind("R_X86_64_DTPMOD64", Width::Word, DYNAMIC),
     kind("R_X86_64_DTPOFF64", Width::Word, Formula::ThreadOffset),
-    kind("R_X86_64_TPOFF64", Width::Word, STATIC_TLS),
+    kind("R_X86_64_TPOFF64", Width::Word, Formula::ThreadDistance),
     kind("R_X86_64_TLSGD", Width::Signed, Formula::ThreadPair),
     kind("R_X86_64_TLSLD", Width::Signed, Formula::ThreadBlock),
     kind("R_X86_64_DTPOFF32", Width::Signed, Formula::ThreadOffset),
-    kind("R_X86_64_GOTTPOFF", Width::Signed, STATIC_TLS),
-    kind("R_X86_64_TPOFF32", Width::Signed, STATIC_TLS),
+    kind("R_X86_64_GOTTPOFF", Width::Signed, Formula::ThreadDistanceSlot),
+    kind("R_X86_64_TPOFF32", Width::Signed, Formula::ThreadDistance),
     kind("R_X86_64_PC64", Width::Word, Formula::Relative),
     kind("R_X86_64_GOTOFF64", Width::Word, Formula::FromGot),
     kind("R_X86_64_GOTPC32", Width::Signed, Formula::Got),
@@ -143,8 +154,8 @@ static KINDS: [Kind; 52] = [
     kind("R_X86_64_PLTOFF64", Width::Word, Formula::CallFromGot),
     kind("R_X86_64_SIZE32", Width::Unsigned, Formula::Size),
     kind("R_X86_64_SIZE64", Width::Word, Formula::Size),
-    kind("R_X86_64_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
-    kind("R_X86_64_TLSDESC_CALL", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_GOTPC32_TLSDESC", Width::Signed, Formula::Descriptor),
+    kind("R_X86_64_TLSDESC_CALL", Width::Nothing, Formula::DescriptorCall),
     kind("R_X86_64_TLSDESC", Width::Word, DYNAMIC),
     kind("R_X86_64_IRELATIVE", Width::Word, DYNAMIC),
     kind("R_X86_64_RELATIVE64", Width::Word, DYNAMIC),
@@ -153,14 +164,14 @@ static KINDS: [Kind; 52] = [
     kind("R_X86_64_GOTPCRELX", Width::Signed, Formula::SlotRelaxable),
     kind("R_X86_64_REX_GOTPCRELX", Width::Signed, Formula::SlotRelaxable),
     kind("R_X86_64_CODE_4_GOTPCRELX", Width::Signed, Formula::SlotRelaxable),
-    kind("R_X86_64_CODE_4_GOTTPOFF", Width::Signed, STATIC_TLS),
-    kind("R_X86_64_CODE_4_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_CODE_4_GOTTPOFF", Width::Signed, Formula::ThreadDistanceSlot),
+    kind("R_X86_64_CODE_4_GOTPC32_TLSDESC", Width::Signed, Formula::Descriptor),
     kind("R_X86_64_CODE_5_GOTPCRELX", Width::Signed, Formula::Slot),
-    kind("R_X86_64_CODE_5_GOTTPOFF", Width::Signed, STATIC_TLS),
-    kind("R_X86_64_CODE_5_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_CODE_5_GOTTPOFF", Width::Signed, Formula::ThreadDistanceSlot),
+    kind("R_X86_64_CODE_5_GOTPC32_TLSDESC", Width::Signed, Formula::Descriptor),
     kind("R_X86_64_CODE_6_GOTPCRELX", Width::Signed, Formula::Slot),
-    kind("R_X86_64_CODE_6_GOTTPOFF", Width::Signed, STATIC_TLS),
-    kind("R_X86_64_CODE_6_GOTPC32_TLSDESC", Width::Signed, DESCRIPTOR),
+    kind("R_X86_64_CODE_6_GOTTPOFF", Width::Signed, Formula::ThreadDistanceSlot),
+    kind("R_X86_64_CODE_6_GOTPC32_TLSDESC", Width::Signed, Formula::Descriptor),
 ];
 
 static UNKNOWN_KIND: Kind = kind("a relocation", Width::Word, UNKNOWN);
@@ -218,6 +229,8 @@ pub(crate) struct Site<'a> {
     pub(crate) addend: i64,
     /// Whether the image is small enough for every distance in it to fit 32 bits.
     pub(crate) relax: bool,
+    /// Whether the image's thread-local block has a fixed distance from the thread pointer.
+    pub(crate) static_block: bool,
 }
 
 /// How a relocation is answered.
@@ -256,14 +269,25 @@ pub(crate) enum Action {
     ThreadBlock,
     /// Offset in the block + A
     ThreadOffset,
+    /// Distance from the thread pointer + A
+    ThreadDistance,
+    /// Slot with the distance from the thread pointer + A - P
+    ThreadDistanceSlot,
+    /// Descriptor of the variable + A - P
+    Descriptor,
+    /// The instructions are rewritten to local exec; distance of the variable from the thread pointer.
+    LocalExec(LocalExec),
+    /// The image's block has to have a fixed distance from the thread pointer: then this is asked again.
+    NeedsStaticBlock,
     /// The value that debuggers take for "not there".
     Tombstone,
 }
 
 const NEEDS_PIC: &str = "the distance to an external is unknown until it is bound: compile with -fPIC";
 const THREAD: &str = "a thread-local variable is used like an ordinary one";
-const IMPORT_THREAD: &str =
-    "thread-local variables of the host or of other images are not supported: pass their address instead";
+const IMPORT_OFFSET: &str = "only the image that defines a thread-local variable knows its offset: compile with -fPIC or -ftls-model=initial-exec";
+const ODD_DESCRIPTOR: &str =
+    "the instruction at a TLS descriptor is none that can become local exec: compile with -mtls-dialect=gnu";
 const NOT_THREAD: &str = "an ordinary symbol is used like a thread-local variable";
 const ABSOLUTE: &str =
     "the distance to an absolute symbol depends on where the image is mapped: load its value instead";
@@ -292,12 +316,16 @@ pub(crate) fn action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Actio
         (_, Reach::Missing) => Err(MISSING),
         (Formula::Size, Reach::Import | Reach::ImportThread) => Err("the size of an external is unknown"),
         (Formula::Size, _) => Ok(Action::Size),
-        (_, Reach::ImportThread) => Err(IMPORT_THREAD),
-        (Formula::ThreadPair, Reach::Thread) => Ok(Action::ThreadPair),
-        (Formula::ThreadOffset, Reach::Thread) => Ok(Action::ThreadOffset),
-        (Formula::ThreadPair | Formula::ThreadOffset, Reach::Import) => Err(IMPORT_THREAD),
-        (Formula::ThreadPair | Formula::ThreadOffset, _) => Err(NOT_THREAD),
-        (_, Reach::Thread) => Err(THREAD),
+        (_, Reach::Thread | Reach::ImportThread) => thread_action(kind.formula, site, reach == Reach::Thread),
+        (
+            Formula::ThreadPair
+            | Formula::ThreadOffset
+            | Formula::ThreadDistance
+            | Formula::ThreadDistanceSlot
+            | Formula::Descriptor
+            | Formula::DescriptorCall,
+            _,
+        ) => Err(NOT_THREAD),
         (Formula::Absolute, _) => absolute_action(kind, site, reach),
         (Formula::Relative, _) => relative_action(site, reach),
         (Formula::Call, Reach::Import | Reach::Indirect) => Ok(Action::RelativeToStub),
@@ -318,6 +346,36 @@ pub(crate) fn action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Actio
         (Formula::FromGot, Reach::Import) => Err(NEEDS_PIC),
         (Formula::FromGot | Formula::CallFromGot, _) => Err(ABSOLUTE),
         (Formula::Nothing | Formula::Refused(_), _) => Ok(Action::Nothing),
+    }
+}
+
+/// What is to be done to reach a thread-local variable, the image's own or somebody else's.
+fn thread_action(formula: Formula, site: &Site<'_>, own: bool) -> Result<Action, &'static str> {
+    let local_exec = if own && site.static_block { LocalExec::of(formula, site) } else { None };
+    if let Some(rewrite) = local_exec {
+        return Ok(Action::LocalExec(rewrite));
+    }
+    match formula {
+        Formula::ThreadPair => Ok(Action::ThreadPair),
+        Formula::ThreadOffset | Formula::ThreadDistance if !own => Err(IMPORT_OFFSET),
+        Formula::ThreadOffset => Ok(Action::ThreadOffset),
+        Formula::ThreadDistance | Formula::ThreadDistanceSlot if own && !site.static_block => {
+            Ok(Action::NeedsStaticBlock)
+        }
+        Formula::ThreadDistance => Ok(Action::ThreadDistance),
+        Formula::ThreadDistanceSlot => Ok(Action::ThreadDistanceSlot),
+        Formula::Descriptor | Formula::DescriptorCall if own && site.static_block => Err(ODD_DESCRIPTOR),
+        Formula::Descriptor => Ok(Action::Descriptor),
+        Formula::DescriptorCall => Ok(Action::Nothing),
+        _ => Err(THREAD),
+    }
+}
+
+/// Offset of a field that an action at `offset` fills along with its own, so that the field's relocation asks for nothing more.
+pub(crate) fn swallowed(action: Action, offset: u64) -> Option<u64> {
+    match action {
+        Action::LocalExec(rewrite) => rewrite.swallowed(offset),
+        _ => None,
     }
 }
 
@@ -462,7 +520,7 @@ mod tests {
     use super::*;
 
     fn site(bytes: &[u8], addend: i64) -> Site<'_> {
-        Site { ground: Ground::Code, bytes, offset: bytes.len() - 4, addend, relax: true }
+        Site { ground: Ground::Code, bytes, offset: bytes.len() - 4, addend, relax: true, static_block: false }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why an image was not loaded.
 
+use crate::tls::StaticTlsError;
 use larder_format::image::ImageError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -63,6 +64,37 @@ pub enum LoadError {
         name: String,
         /// What the dynamic linker says: the library, and what is wrong with it.
         reason: String,
+    },
+    /// Its thread-local variables have to be at a fixed distance from the thread pointer, and can't be.
+    #[error(
+        "{}: its thread-local variables need a fixed place, and {source}: build it with dynamic thread-local variables (objects: -fPIC)",
+        path.display()
+    )]
+    StaticTls {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: StaticTlsError,
+    },
+    /// A name was answered with an address that is not in thread-local memory.
+    #[error("{}: {name} is thread-local, and what it was bound to is not", path.display())]
+    NotThreadLocal {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// Code counts on one distance from the thread pointer for a variable of a library that was loaded late, whose variables have another one
+    /// in each thread.
+    #[error(
+        "{}: {name} has no fixed place, since its library was loaded at run time: compile with -fPIC -ftls-model=global-dynamic",
+        path.display()
+    )]
+    NoThreadDistance {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
     },
 }
 

@@ -36,4 +36,5 @@ pub use file::ImageFile;
 pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
 pub use resolve::{Address, Chain, Libraries, Names, ProcessSymbols, Resolve, Wanted};
 pub use symbol::{FnPointer, Function};
+pub use tls::StaticTlsError;
 pub use unwind::unwinds_in_constant_time;

@@ -13,9 +13,9 @@ use crate::exit;
 use crate::file::ImageFile;
 use crate::os::{self, Region};
 use crate::relocate::{self, Words};
-use crate::resolve::{self, Address, Libraries, Resolve};
+use crate::resolve::{self, Address, Libraries, Resolve, Resolved};
 use crate::symbol::{FnPointer, Function};
-use crate::tls;
+use crate::tls::{self, SlotError};
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, WORD, export_flags, verify_digest};
@@ -128,15 +128,20 @@ impl Mapped {
     /// Relocates data and fills the import slots with the resolver's answers.
     ///
     /// # Errors
-    /// [`LoadError::Unresolved`] with the names that were not answered; [`LoadError::Image`] if a table is damaged.
+    /// [`LoadError::Unresolved`] with the names that were not answered; [`LoadError::Image`] if a table is damaged;
+    /// [`LoadError::StaticTls`], [`LoadError::NotThreadLocal`] and [`LoadError::NoThreadDistance`] if thread-local variables are in the way.
     pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
         let mut parts = self.0;
-        let addresses = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
-        // SAFETY: R is mapped as long as `parts`, which `Bound` keeps behind the module.
-        let template = unsafe { parts.region.bytes(span(parts.header().tls_template)) };
-        // SAFETY: the same.
+        let resolved = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
+        let template = parts.header().tls_template;
+        let template = tls::Template::new(parts.region.at(template.offset), template.len as usize);
+        // SAFETY: the template is part of the image, which `Bound` keeps behind the module.
         let tls = unsafe { tls::Module::new(&parts.image, template) };
-        fill(&mut parts, &addresses, tls.as_ref()).map_err(|source| parts.damaged(source))?;
+        let mut tls = tls.map_err(|source| static_tls(&parts.path, source))?;
+        fill(&mut parts, &resolved, tls.as_ref())?;
+        // SAFETY: all words of the image are written.
+        let filled = tls.as_mut().map_or(Ok(()), |tls| unsafe { tls.fill_static_block() });
+        filled.map_err(|source| static_tls(&parts.path, source))?;
         Ok(Bound { tls, parts })
     }
 }
@@ -151,10 +156,17 @@ fn check_use(header: &ImageHeader, expected: &Expectations<'_>, path: &Path) -> 
         return Err(LoadError::OtherKey { path: path.to_owned() });
     }
     let missing = header.features.without(expected.features);
-    if missing.is_empty() {
+    if !missing.is_empty() {
+        return Err(LoadError::MissingFeatures { path: path.to_owned(), names: missing.names().collect() });
+    }
+    if header.tls_distance == 0 {
         return Ok(());
     }
-    Err(LoadError::MissingFeatures { path: path.to_owned(), names: missing.names().collect() })
+    tls::check_static_block().map_err(|source| static_tls(path, source))
+}
+
+fn static_tls(path: &Path, source: tls::StaticTlsError) -> LoadError {
+    LoadError::StaticTls { path: path.to_owned(), source }
 }
 
 /// Compares every byte of the file with its digest, by a mapping of its own.
@@ -204,7 +216,8 @@ fn check_calls(image: &Image<'_>) -> Result<(), ImageError> {
     Ok(())
 }
 
-fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Result<(), ImageError> {
+/// Writes all words of RW that depend on the image's address and on what it is bound to.
+fn fill(parts: &mut Parts, resolved: &Resolved, tls: Option<&tls::Module>) -> Result<(), LoadError> {
     let header = *parts.header();
     let image = &parts.image;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
@@ -214,13 +227,21 @@ fn fill(parts: &mut Parts, addresses: &[usize], tls: Option<&tls::Module>) -> Re
     unsafe { parts.region.at(header.loaded_len()).write_bytes(0, tail as usize) };
     // SAFETY: the image is mapped there, its RW writable, and nobody refers to it yet.
     let mut words = unsafe { Words::new(parts.region.at(0), &header) };
-    relocate::relocate(&mut words, image.relr())?;
-    relocate::fill_slots(&mut words, header.slots_offset, addresses)?;
-    relocate::fill_fixups(&mut words, image.fixups(), addresses)?;
-    if header.cpu_model != 0 {
-        relocate::fill_cpu_model(&mut words, header.cpu_model, cpu::cpu_model())?;
+    let filled = relocate::relocate(&mut words, image.relr())
+        .and_then(|()| relocate::fill_slots(&mut words, header.slots_offset, &resolved.addresses))
+        .and_then(|()| relocate::fill_fixups(&mut words, image.fixups(), &resolved.addresses))
+        .and_then(|()| match header.cpu_model {
+            0 => Ok(()),
+            place => relocate::fill_cpu_model(&mut words, place, cpu::cpu_model()),
+        });
+    filled.map_err(|source| parts.damaged(source))?;
+    match tls::fill_thread_slots(&mut words, image.thread_slots(), tls, &resolved.variables) {
+        Ok(()) => Ok(()),
+        Err(SlotError::Image(source)) => Err(parts.damaged(source)),
+        Err(SlotError::NoDistance { import }) => {
+            Err(LoadError::NoThreadDistance { path: parts.path.clone(), name: resolve::name_of(image, import) })
+        }
     }
-    relocate::fill_thread_slots(&mut words, image.thread_slots(), tls.map(tls::Module::number))
 }
 
 /// Where the part of RW ends that is going to be written to: relro and the relocated words, if these are as dense as tables of pointers are,

@@ -3,10 +3,7 @@
 //! Every place is compared with RW before it is written, so a damaged table can't reach other memory. Words of a RELR bitmap are
 //! compared once per bitmap, since tables of pointers make up most of the work of a load.
 
-use larder_format::image::{
-    CpuModel, FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, THREAD_SLOT_OWN, ThreadSlot, WORD,
-    thread_slot_kinds,
-};
+use larder_format::image::{CpuModel, FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, WORD};
 use larder_format::record::{Record as _, Rows};
 
 /// Words that a RELR bitmap speaks of (ELF gABI, "Relative Relocation Table": all bits but the lowest).
@@ -33,8 +30,14 @@ impl Words {
         fits.then(|| self.base.wrapping_add(place as usize).cast())
     }
 
+    /// Address of the image.
+    pub(crate) fn base(&self) -> u64 {
+        self.base as u64
+    }
+
+    /// Writes a word.
     #[inline]
-    fn write(&mut self, place: u64, value: u64) -> Result<(), ImageError> {
+    pub(crate) fn write(&mut self, place: u64, value: u64) -> Result<(), ImageError> {
         let word = self.run(place, 1).ok_or(damaged("a relocated word lies outside of RW", place))?;
         // SAFETY: `run` has checked that the word lies in RW, which is ours to write.
         unsafe { word.write_unaligned(value) };
@@ -60,7 +63,7 @@ unsafe fn add(word: *mut u64, value: u64) {
     unsafe { word.write_unaligned(old.wrapping_add(value)) };
 }
 
-fn damaged(what: &'static str, offset: u64) -> ImageError {
+pub(crate) fn damaged(what: &'static str, offset: u64) -> ImageError {
     ImageError::Damaged { what, offset }
 }
 
@@ -133,21 +136,6 @@ pub(crate) fn fill_fixups(words: &mut Words, fixups: Rows<'_, Fixup>, addresses:
         };
         let address = address.ok_or(damaged("a fix-up names no import", fixup.place))?;
         words.write(fixup.place, address.wrapping_add_signed(fixup.addend))?;
-    }
-    Ok(())
-}
-
-/// Fills the words through which code reaches thread-local variables.
-pub(crate) fn fill_thread_slots(
-    words: &mut Words,
-    slots: Rows<'_, ThreadSlot>,
-    own: Option<u64>,
-) -> Result<(), ImageError> {
-    for slot in slots.iter() {
-        let module = own.filter(|_| slot.import == THREAD_SLOT_OWN && slot.kind == thread_slot_kinds::PAIR);
-        let module = module.ok_or(damaged("a thread-local slot has nothing to reach", slot.place))?;
-        words.write(slot.place, module)?;
-        words.write(slot.place.wrapping_add(WORD), slot.offset)?;
     }
     Ok(())
 }

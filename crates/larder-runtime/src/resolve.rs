@@ -6,7 +6,7 @@
 
 use crate::error::LoadError;
 use crate::relocate::import_name;
-use crate::tls;
+use crate::tls::{self, Variable};
 use larder_format::image::{Image, ImageError, TLS_GET_ADDR, import_flags};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_int};
@@ -35,6 +35,8 @@ pub struct Wanted<'a> {
     pub weak: bool,
     /// It is called somewhere.
     pub function: bool,
+    /// It is a thread-local variable: what is wanted is the address of the calling thread's.
+    pub thread_local: bool,
 }
 
 /// Answers imports.
@@ -91,25 +93,54 @@ impl Resolve for Names {
     }
 }
 
-/// The addresses of all imports, in their order; null for weak names that nobody knows.
-pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &Path) -> Result<Vec<usize>, LoadError> {
-    let mut addresses = Vec::with_capacity(image.imports().len());
+/// What the imports are bound to.
+pub(crate) struct Resolved {
+    /// Addresses for the slots, in the order of the imports; null for weak names that nobody knows, and for thread-local variables.
+    pub(crate) addresses: Vec<usize>,
+    /// Thread-local variables, by the index of their import.
+    pub(crate) variables: HashMap<u32, Variable>,
+}
+
+/// Asks the resolver for every import.
+pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &Path) -> Result<Resolved, LoadError> {
+    let mut resolved = Resolved { addresses: Vec::with_capacity(image.imports().len()), variables: HashMap::new() };
     let mut unresolved = Vec::new();
-    for import in image.imports().iter() {
+    for (import, index) in image.imports().iter().zip(0..) {
         let name = import_name(image, &import).map_err(|source| damaged(path, source))?;
         let wanted = Wanted {
             name,
             hash: import.hash,
             weak: import.flags & import_flags::WEAK != 0,
             function: import.flags & import_flags::FUNCTION != 0,
+            thread_local: import.flags & import_flags::TLS != 0,
         };
         let address = built_in(name).or_else(|| resolver.resolve(&wanted));
         if address.is_none() && !wanted.weak {
             unresolved.push(name);
         }
-        addresses.push(address.map_or(0, |address| address as usize));
+        let address = address.map_or(0, |address| address as usize);
+        if wanted.thread_local {
+            resolved.variables.insert(index, variable(address, name, path)?);
+        }
+        resolved.addresses.push(if wanted.thread_local { 0 } else { address });
     }
-    if unresolved.is_empty() { Ok(addresses) } else { Err(unresolved_names(path, &unresolved)) }
+    if unresolved.is_empty() { Ok(resolved) } else { Err(unresolved_names(path, &unresolved)) }
+}
+
+/// The variable whose address in this thread a resolver has answered.
+fn variable(address: usize, name: &CStr, path: &Path) -> Result<Variable, LoadError> {
+    if address == 0 {
+        return Ok(Variable::NULL);
+    }
+    let name = || name.to_string_lossy().into_owned();
+    Variable::at(address).ok_or_else(|| LoadError::NotThreadLocal { path: path.to_owned(), name: name() })
+}
+
+/// What an import is called, for messages.
+pub(crate) fn name_of(image: &Image<'_>, import: u32) -> String {
+    let import = image.imports().iter().nth(import as usize);
+    let name = import.and_then(|import| image.c_text(import.name));
+    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 fn damaged(path: &Path, source: ImageError) -> LoadError {
@@ -125,7 +156,7 @@ fn unresolved_names(path: &Path, names: &[&CStr]) -> LoadError {
 /// What generated code asks of the runtime itself.
 fn built_in(name: &CStr) -> Option<Address> {
     match name.to_bytes() {
-        name if name == TLS_GET_ADDR.as_bytes() => Some(tls::get_addr as *const () as Address),
+        name if name == TLS_GET_ADDR.as_bytes() => Some(tls::get_addr_entry()),
         b"__cpu_indicator_init" => Some(cpu_indicator_init as *const () as Address),
         _ => None,
     }
@@ -142,7 +173,7 @@ mod tests {
     use super::*;
 
     fn wanted(name: &CStr) -> Wanted<'_> {
-        Wanted { name, hash: 0, weak: false, function: true }
+        Wanted { name, hash: 0, weak: false, function: true, thread_local: false }
     }
 
     #[test]

@@ -12,6 +12,7 @@ const ONLY_START: LinkOptions<'static> = LinkOptions {
     producer: "",
     triple: "",
     source: None,
+    static_tls: false,
     keep_debug: true,
     threads: std::num::NonZeroUsize::MIN,
 };

@@ -16,6 +16,13 @@ use larder_format::image::PAGE;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
+mod threads;
+
+pub(crate) use threads::{
+    ThreadLocalModule, has_other_threads, hold_at_fork, is_static, map_zeroed, thread_local_address,
+    thread_local_modules, unmap,
+};
+
 /// What a path turned out to be.
 pub(crate) enum Status {
     Regular { len: u64 },

@@ -32,3 +32,23 @@ pub(crate) fn in_child(test: &str) -> bool {
     );
     false
 }
+
+/// Runs the body in a process that has no thread but the body's: a fork of the child.
+pub(crate) fn alone(test: &str, body: impl FnOnce()) {
+    if !in_child(test) {
+        return;
+    }
+    // SAFETY: of the threads that are missing in the fork, none holds a lock that the body needs: they wait for this test.
+    match unsafe { libc::fork() } {
+        0 => {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+            std::process::exit(if done.is_ok() { 0 } else { 1 });
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: the place for the status is writable.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child, "the fork is there");
+            assert_eq!(status, 0, "the fork has ended well");
+        }
+    }
+}

@@ -2,26 +2,39 @@
 
 use crate::small::{file_of, strictly};
 use larder_link::{LinkOptions, Object, link};
-use larder_runtime::{Arguments, Loaded, Mapped, Resolve, Sealed};
+use larder_runtime::{Arguments, LoadError, Loaded, Mapped, Resolve, Sealed};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Compiles and links one of the cases.
+/// Compiles and links one of the cases in C++.
 pub(crate) fn image_of(case: &str) -> Vec<u8> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(case);
-    let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{case}-{}.o", std::process::id()));
-    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    let status = Command::new(compiler).args(["-O2", "-fPIC", "-c"]).arg(&source).arg("-o").arg(&object).status();
-    assert!(status.expect("there is a C++ compiler").success(), "{case} compiles");
-    let bytes = std::fs::read(&object).expect("it was just written");
-    std::fs::remove_file(&object).expect("it was just written");
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    let bytes = object(&compiler, case, &["-O2", "-fPIC"]);
     let linked = link(&[Object { name: case, bytes: &bytes }], &LinkOptions::default());
     linked.unwrap_or_else(|error| panic!("{case}: {error}")).bytes
 }
 
+/// Compiles one of the cases.
+pub(crate) fn object(compiler: &str, case: &str, flags: &[&str]) -> Vec<u8> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cases").join(case);
+    let object = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{case}-{}-{number}.o", std::process::id()));
+    let status = Command::new(compiler).args(flags).arg("-c").arg(&source).arg("-o").arg(&object).status();
+    assert!(status.expect("the compiler is there").success(), "{compiler} {flags:?} compiles {case}");
+    let bytes = std::fs::read(&object).expect("it was just written");
+    std::fs::remove_file(&object).expect("it was just written");
+    bytes
+}
+
+/// Maps, binds and seals.
+pub(crate) fn try_load(image: &[u8], resolver: &dyn Resolve) -> Result<Sealed, LoadError> {
+    Mapped::map(&file_of("compiled", image), &strictly())?.bind(resolver)?.seal()
+}
+
 pub(crate) fn sealed(image: &[u8], resolver: &dyn Resolve) -> Sealed {
-    let sealed = Mapped::map(&file_of("compiled", image), &strictly()).and_then(|mapped| mapped.bind(resolver)?.seal());
-    sealed.unwrap_or_else(|error| panic!("{error}"))
+    try_load(image, resolver).unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub(crate) fn load(image: &[u8], resolver: &dyn Resolve) -> Loaded {

@@ -6,6 +6,7 @@ mod damage;
 mod host;
 mod indirect;
 mod lifetime;
+mod models;
 mod offers;
 mod protection;
 mod running;
