@@ -1,5 +1,4 @@
-// Thread-local variables that libstdc++ defines: std::call_once tells the function that it calls through them, futures and
-// std::async are built on it.
+// Thread-local variables that libstdc++ defines, through which a call_once tells what it calls; futures and async are built on it.
 // flags: -O0 | -O2 | -O1 -ftls-model=initial-exec
 // stdout: once 1
 // stdout: sum 499500

@@ -1,5 +1,5 @@
-// Thread-local variables whose declared model (initial and local exec) a late loader can't grant.
-// flags: -O2 -ftls-model=initial-exec | -O2 -fno-pic | -O2 -ftls-model=local-dynamic
+// Thread-local variables of every declared model, which another one may stand for.
+// flags: -O2 -ftls-model=initial-exec | -O2 -fno-pic | -O2 -ftls-model=local-dynamic | -O2 -ftls-model=global-dynamic
 // stdout: 8 3
 #include <stdio.h>
 

@@ -4,7 +4,7 @@ use crate::inputs::ExtraInputs;
 use crate::lli;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
 use larder::format::cpu::{CpuFeatures, x86_64};
-use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, Split, StorePlace};
+use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, Split, StorePlace, ThreadLocals};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -302,7 +302,7 @@ pub(crate) struct DoctorArgs {
 
 impl CodeArgs {
     /// The library's options, for an image that offers those names.
-    pub(crate) fn options(&self, exports: Exports) -> anyhow::Result<CompileOptions> {
+    pub(crate) fn options(&self, exports: Exports, thread_locals: ThreadLocals) -> anyhow::Result<CompileOptions> {
         let mut cpu = Cpu { base: self.cpu, ..Cpu::default() };
         for list in &self.features {
             cpu.change(list)?;
@@ -315,6 +315,7 @@ impl CodeArgs {
             keep_source: !self.no_source,
             lto: self.lto,
             split: self.split,
+            thread_locals,
         })
     }
 }

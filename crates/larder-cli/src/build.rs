@@ -5,7 +5,7 @@ use crate::inputs::{STDIN, read_stdin};
 use crate::progress::Display;
 use crate::report;
 use anyhow::{Context, bail};
-use larder::{Exports, Module};
+use larder::{Exports, Module, ThreadLocals};
 use std::ffi::c_int;
 use std::fs::Permissions;
 use std::io::Write;
@@ -15,7 +15,7 @@ use std::path::Path;
 /// Compiles the inputs and writes the image, whole or not at all.
 pub(crate) fn build(store: &StoreArgs, args: &BuildArgs) -> anyhow::Result<c_int> {
     let exports = if args.exports.is_empty() { Exports::All } else { Exports::Only(args.exports.clone()) };
-    let options = args.code.options(exports)?;
+    let options = args.code.options(exports, ThreadLocals::Dynamic)?;
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
     let module = match args.file == Path::new("-") {
         true => Module::bytes(STDIN, read_stdin()?),

@@ -8,7 +8,7 @@ use crate::report;
 use anyhow::{Context, bail};
 use larder::runtime::program::{self, Threads};
 use larder::runtime::{Arguments, Chain, Libraries, LoadError, ProcessSymbols};
-use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared};
+use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared, ThreadLocals};
 use std::ffi::{CString, OsString, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,6 +17,8 @@ use std::path::Path;
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     let found = libraries::find(&args.program)?;
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
+    // Before the code is chosen: a library that starts threads leaves no place for static thread-local variables.
+    let libraries = load(&found.shared)?;
     let prepared = prepare(&larder, args, &found)?;
     // The program finds no more open files than a native one.
     drop(larder);
@@ -27,7 +29,6 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     if let Some(path) = &args.report {
         report::write(path, &prepared)?;
     }
-    let libraries = load(&found.shared)?;
     let ready = prepared.bind(&Chain(&[&libraries, &ProcessSymbols])).map_err(with_advice)?;
     if let Some(dir) = &args.perf_jitdump {
         let written = ready.sealed().write_jitdump(dir);
@@ -60,7 +61,7 @@ fn with_advice(error: Error) -> anyhow::Error {
 }
 
 fn prepare(larder: &Larder, args: &RunArgs, found: &Found) -> anyhow::Result<Prepared> {
-    let options = args.code.options(exports(args, found))?;
+    let options = args.code.options(exports(args, found), ThreadLocals::Static)?;
     let mut display = Display::new();
     let mut progress = |step: larder::Progress<'_>| display.show(&step);
     let file = args.argv.first().map_or(Path::new(""), Path::new);

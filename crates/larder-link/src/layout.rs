@@ -374,6 +374,16 @@ impl<'a> Layout<'a> {
     }
 }
 
+/// Whether the image's thread-local variables fit a static block, in whatever order.
+pub(crate) fn has_static_block(inputs: &Inputs<'_>, live: &Live) -> bool {
+    let variables = inputs.sections().filter(|&(id, section)| section.is(sh::TLS) && live.contains(id));
+    let room = |(len, align): (u64, u64), (_, section): (SectionId, &Section<'_>)| {
+        (len.saturating_add(section.len).saturating_add(section.align - 1), align.max(section.align))
+    };
+    let (len, align) = variables.fold((0, 1), room);
+    static_distance(len, align).is_ok()
+}
+
 /// Distance from a static block of that size up to the thread pointer: it ends where the host's own bytes begin.
 fn static_distance(len: u64, align: u64) -> Result<u64, LinkError> {
     if len == 0 {

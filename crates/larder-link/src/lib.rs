@@ -111,8 +111,8 @@ pub struct LinkOptions<'a> {
     pub triple: &'a str,
     /// The module, to be carried along.
     pub source: Option<Source<'a>>,
-    /// Whether the image's thread-local variables have a fixed distance from the thread pointer, if they fit
-    /// ([`LinkError::StaticTlsTooLarge`]). Only one image in a process can have that. Objects that count on it get it unasked.
+    /// Whether the image's thread-local variables have a fixed distance from the thread pointer, if they fit. Only one image in a process can
+    /// have that. Objects that count on it get it unasked, or are refused ([`LinkError::StaticTlsTooLarge`]).
     pub static_tls: bool,
     /// Whether DWARF sections and `.comment` are kept, and `.debug_frame` is made. Symbols always are.
     pub keep_debug: bool,
@@ -197,7 +197,8 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     // Choose the unwind records that stay, and write equal CIEs once.
     let unwind_plan = unwind::plan_unwind(&inputs, &symbols, &unwind, &live)?;
     // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
-    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan, options.static_tls)?;
+    let static_block = options.static_tls && layout::has_static_block(&inputs, &live);
+    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan, static_block)?;
     // Beyond this point, no import, slot or stub is added.
 
     // Read the lists of initialisers, find the functions, and with them the size of the index.

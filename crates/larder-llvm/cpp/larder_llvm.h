@@ -52,6 +52,8 @@ struct LarderSettings {
   LarderBytes pipeline;
   // LLVM's feature string, "+avx2,+fma"; empty: the baseline.
   LarderBytes features;
+  // Bytes of thread-local variables, and their alignment, that can have a fixed distance from the thread pointer.
+  uint64_t static_tls_len, static_tls_align;
 };
 
 // Receives bytes whose owner is the callee, for the time of the call.

@@ -5,7 +5,8 @@
 //   - Flags: `PIC Level` 2, no `PIE Level`, libcalls through the GOT.
 //   - `dso_local` exactly on what the image itself defines and nobody else can replace.
 //   - Calls of externals are `call *f@GOTPCREL(%rip)`: the linker makes them direct where `f` turns out to be inside.
-//   - Thread-local variables may live in a block that is allocated late, so no model that counts on a static one.
+//   - Thread-local variables may live in a block that is allocated late, so no model that counts on a static one, unless that was
+//     asked for.
 //   - Variables too large for 32-bit distances are reached by 64-bit ones, whatever the code model.
 //   - CPU features of the request stand on every function that names none, so that they survive splitting and inlining.
 
@@ -146,10 +147,34 @@ LarderStatus check_expressible(LarderModule &self) {
   return LARDER_OK;
 }
 
-void set_thread_local_model(GlobalVariable &variable) {
-  // The code generator still picks a cheaper model for what it knows to be local; none of those needs a static block.
-  if (variable.isThreadLocal())
-    variable.setThreadLocalMode(GlobalValue::GeneralDynamicTLSModel);
+// Whether the module's own thread-local variables fit the place that is fixed. What others define has another place.
+bool has_static_block(const Module &module, const LarderSettings &settings) {
+  const DataLayout &layout = module.getDataLayout();
+  uint64_t len = 0;
+  for (const GlobalVariable &variable : module.globals()) {
+    if (!variable.isThreadLocal() || variable.isDeclarationForLinker())
+      continue;
+    uint64_t align = layout.getPreferredAlign(&variable).value();
+    if (align > settings.static_tls_align)
+      return false;
+    len = alignTo(len, align) + layout.getTypeAllocSize(variable.getValueType());
+    if (len > settings.static_tls_len)
+      return false;
+  }
+  return true;
+}
+
+void set_thread_local_models(Module &module, const LarderSettings &settings) {
+  bool fixed = has_static_block(module, settings);
+  for (GlobalVariable &variable : module.globals()) {
+    if (!variable.isThreadLocal())
+      continue;
+    // For a general dynamic variable the code generator still picks a cheaper model if it knows it to be local; none of those
+    // needs a static block.
+    variable.setThreadLocalMode(fixed && !variable.isDeclarationForLinker()
+                                    ? GlobalValue::LocalExecTLSModel
+                                    : GlobalValue::GeneralDynamicTLSModel);
+  }
 }
 
 // A name that nobody can say can't be an export; two parts of one module would both call theirs `__unnamed_1`.
@@ -221,8 +246,7 @@ LarderStatus larder_prepare(LarderModule *self) {
   Module &module = *self->module;
   set_flags(module);
   set_code_models(module);
-  for (GlobalVariable &variable : module.globals())
-    set_thread_local_model(variable);
+  set_thread_local_models(module, self->settings);
   for (GlobalValue &value : module.global_values()) {
     hide_unnamed(value);
     set_locality(value);

@@ -21,6 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Instant;
 
+use larder_format::image::STATIC_TLS_LEN;
 use larder_format::wire::{Diagnostic, Object, Phase, PhaseTime, Progress, Question, Request, Split};
 
 use crate::digest::PartDigest;
@@ -102,6 +103,7 @@ fn settings(request: &Request) -> Result<Settings, CompileError> {
         level: request.level,
         pipeline: request.passes.clone().unwrap_or_default(),
         features: names.join(","),
+        static_tls_len: if request.static_tls { STATIC_TLS_LEN } else { 0 },
     })
 }
 

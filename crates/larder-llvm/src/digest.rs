@@ -30,14 +30,15 @@ impl PartDigest<'_> {
     /// The digest of all fields.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let PartDigest { bitcode, is_group, settings, toolchain } = *self;
-        let Settings { level, pipeline, features } = settings;
+        let Settings { level, pipeline, features, static_tls_len } = settings;
         let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
-        let fields: [&[u8]; 7] = [
+        let fields: [&[u8]; 8] = [
             &VERSION.to_le_bytes(),
             &[u8::from(is_group)],
             level.letter().as_bytes(),
             pipeline.as_bytes(),
             features.as_bytes(),
+            &static_tls_len.to_le_bytes(),
             toolchain.as_bytes(),
             bitcode,
         ];
@@ -63,6 +64,7 @@ mod tests {
             level,
             pipeline: pipeline.to_owned(),
             features: features.to_owned(),
+            static_tls_len: 0,
         };
         let base = settings(OptLevel::O2, "", "");
         let part = PartDigest { bitcode: b"BC", is_group: false, settings: &base, toolchain: "LLVM" };

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::slice;
 
+use larder_format::image::STATIC_TLS_ALIGN;
 use larder_format::wire::{Diagnostic, OptLevel, Severity, SymbolKind};
 
 /// Borrowed bytes, as C++ sees them.
@@ -44,6 +45,8 @@ struct RawSettings {
     level: u32,
     pipeline: Bytes,
     features: Bytes,
+    static_tls_len: u64,
+    static_tls_align: u64,
 }
 
 #[repr(C)]
@@ -207,6 +210,8 @@ pub(crate) struct Settings {
     pub(crate) pipeline: String,
     /// LLVM's feature string.
     pub(crate) features: String,
+    /// Bytes of thread-local variables that can have a fixed distance from the thread pointer.
+    pub(crate) static_tls_len: u64,
 }
 
 impl Settings {
@@ -215,6 +220,8 @@ impl Settings {
             level: self.level as u32,
             pipeline: Bytes::of(self.pipeline.as_bytes()),
             features: Bytes::of(self.features.as_bytes()),
+            static_tls_len: self.static_tls_len,
+            static_tls_align: STATIC_TLS_ALIGN,
         }
     }
 }

@@ -16,7 +16,8 @@ pub fn about_modules(
     events: &dyn Events,
     reply: &dyn Fn(Reply),
 ) -> Result<(), CompileError> {
-    let settings = Settings { level: OptLevel::default(), pipeline: String::new(), features: String::new() };
+    let settings =
+        Settings { level: OptLevel::default(), pipeline: String::new(), features: String::new(), static_tls_len: 0 };
     let about = About { settings: &settings, sink: &ToEvents(events) };
     let named = || request.names.iter().zip(modules);
     match &request.task {

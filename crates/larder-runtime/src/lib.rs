@@ -36,5 +36,5 @@ pub use file::ImageFile;
 pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
 pub use resolve::{Address, Chain, Libraries, Names, ProcessSymbols, Resolve, Wanted};
 pub use symbol::{FnPointer, Function};
-pub use tls::StaticTlsError;
+pub use tls::{StaticTlsError, has_place_for_static_tls};
 pub use unwind::unwinds_in_constant_time;

@@ -33,8 +33,8 @@ mod x86_64;
 
 use memory::Memory;
 use reserve::Claim;
-pub use reserve::StaticTlsError;
 pub(crate) use reserve::check as check_static_block;
+pub use reserve::{StaticTlsError, has_place_for_static_tls};
 pub(crate) use slots::{SlotError, fill_thread_slots};
 pub(crate) use variable::Variable;
 pub(crate) use x86_64::get_addr_entry;
@@ -319,27 +319,45 @@ fn take_table() -> Box<[Block]> {
 /// Puts a table into use, and has it freed when the thread ends.
 fn set_table(blocks: Box<[Block]>) {
     let table = RawTable { count: blocks.len(), blocks: Box::into_raw(blocks).cast() };
-    at_thread_end(table.blocks);
+    at_thread_end();
     // SAFETY: it is this thread's own table.
     unsafe { x86_64::table().write(table) };
 }
 
-/// Has [`end_thread`] called when the thread ends. Keys are used since their destructors run after those of C++ and Rust thread-locals,
+/// Has [`end_thread`] called when the thread ends. A key is used since the destructors of keys run after those of C++ and Rust thread-locals,
 /// which may still use blocks.
-fn at_thread_end(not_null: *mut Block) {
+fn at_thread_end() {
+    let key = key();
+    // SAFETY: the key exists.
+    if unsafe { libc::pthread_getspecific(key) }.is_null() {
+        // SAFETY: the same. If there is no memory for it, the table outlives the thread, which harms nobody.
+        unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(1)) };
+    }
+}
+
+/// The key's value counts the rounds of destructors at a thread's end.
+fn key() -> libc::pthread_key_t {
     static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
-    let key = *KEY.get_or_init(|| {
+    *KEY.get_or_init(|| {
         let mut key = 0;
-        // SAFETY: there is room for the key; the destructor looks at nothing that it is passed.
+        // SAFETY: there is room for the key; the destructor takes numbers.
         let error = unsafe { libc::pthread_key_create(&raw mut key, Some(end_thread)) };
         assert_eq!(error, 0, "there is a free key for thread-local data");
         key
-    });
-    // SAFETY: the key exists. If there is no memory for it, the table outlives the thread, which harms nobody.
-    unsafe { libc::pthread_setspecific(key, not_null.cast::<c_void>()) };
+    })
 }
 
-unsafe extern "C" fn end_thread(_: *mut c_void) {
+/// Rounds of destructors: each may set values again, and then there is another one (glibc's `PTHREAD_DESTRUCTOR_ITERATIONS`).
+const ROUND_LAST: usize = 4;
+
+/// Frees the thread's blocks, in the last round: destructors of other keys may use them before.
+unsafe extern "C" fn end_thread(round: *mut c_void) {
+    let round = round.addr();
+    if round < ROUND_LAST {
+        // SAFETY: the key exists; values of it are numbers.
+        unsafe { libc::pthread_setspecific(key(), std::ptr::without_provenance(round + 1)) };
+        return;
+    }
     let blocks = take_table();
     let mut places = places();
     for block in blocks {

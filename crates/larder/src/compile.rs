@@ -7,13 +7,13 @@ use crate::gather::{Made, Part, gather};
 use crate::generate::{Generated, Generator};
 use crate::key::CodeFields;
 use crate::larder::{Larder, Progress, TRIPLE};
-use crate::options::Exports as ExportNames;
+use crate::options::{CompileOptions, Exports as ExportNames, ThreadLocals};
 use crate::outcome::ModuleOutcome;
 use crate::phases::Phases;
 use larder_format::bundle::encode_sources;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{Image, verify_digest};
-use larder_link::{Exports, LinkOptions, Object, Source};
+use larder_link::{Exports, LinkError, LinkOptions, Object, Source};
 use larder_store::Key;
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -44,8 +44,27 @@ pub(crate) struct Compiled {
     pub(crate) modules: Vec<ModuleOutcome>,
 }
 
-/// Compiles and links.
+/// Compiles and links; again, if thread-local variables of the modules need more room than there is at a fixed place. The key stays the
+/// same: it names what was asked for.
 pub(crate) fn compile(
+    what: &Compilation<'_>,
+    phases: &mut Phases,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Compiled, Error> {
+    match make(what, phases, progress) {
+        Err(Error::Link { source, .. })
+            if what.code.options.thread_locals == ThreadLocals::Static
+                && matches!(*source, LinkError::StaticTlsTooLarge { .. }) =>
+        {
+            let options = CompileOptions { thread_locals: ThreadLocals::Dynamic, ..what.code.options.clone() };
+            let code = CodeFields { options: &options, ..what.code };
+            make(&Compilation { code, ..*what }, phases, progress)
+        }
+        made => made,
+    }
+}
+
+fn make(
     what: &Compilation<'_>,
     phases: &mut Phases,
     progress: &mut dyn FnMut(Progress<'_>),
@@ -149,6 +168,7 @@ fn link(what: &Compilation<'_>, parts: &[Part<'_>], source: &Sourced<'_>) -> Res
         producer: generated().next().map_or("", |objects| &objects.producer),
         triple: TRIPLE,
         source: source.packed.as_deref().map(|compressed| Source { compressed, raw_len: source.raw.len() as u64 }),
+        static_tls: what.code.options.thread_locals == ThreadLocals::Static,
         keep_debug: true,
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::kept::ModuleObjects;
 use crate::key::{CodeFields, ModuleId};
 use crate::larder::{Larder, Progress};
-use crate::options::CompileOptions;
+use crate::options::{CompileOptions, ThreadLocals};
 use crate::outcome::{MissReason, Outcome};
 use crate::parts::{PartCounts, StoredParts};
 use crate::worker::{KeptObjects, Request, Step, Symbols};
@@ -215,13 +215,15 @@ impl Generator<'_> {
         threads: u32,
         sender: &Sender<Told>,
     ) -> Result<Generated, Error> {
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split } = self.code.options;
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split, thread_locals } =
+            self.code.options;
         let request = Request {
             name: module.name.to_owned(),
             level: level.letter().to_owned(),
             passes: passes.clone(),
             features: cpu.features(self.code.host).names().collect(),
             split: *split,
+            static_tls: *thread_locals == ThreadLocals::Static,
             thread_count: Some(threads),
         };
         let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;

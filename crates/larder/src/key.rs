@@ -10,7 +10,7 @@
 //! names and places of the inputs. None of them reaches the code. Nor is it said which input is a module, an object or an archive: that is in
 //! its bytes.
 
-use crate::options::{CompileOptions, Cpu, Exports};
+use crate::options::{CompileOptions, Cpu, Exports, ThreadLocals};
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{ABI_VERSION, FORMAT_VERSION};
 use larder_format::objects::OBJECTS_VERSION;
@@ -56,7 +56,8 @@ impl KeyFields<'_> {
     /// The digest of all fields and of the versions of format and ABI.
     pub fn key(&self) -> Key {
         let KeyFields { inputs, code } = *self;
-        let CompileOptions { level: _, passes: _, cpu: _, exports, keep_source, lto, split: _ } = code.options;
+        let CompileOptions { level: _, passes: _, cpu: _, exports, keep_source, lto, split: _, thread_locals: _ } =
+            code.options;
         let mut fields = Fields(blake3::Hasher::new_derive_key(IMAGE_CONTEXT));
         inputs.iter().for_each(|input| fields.add_input(input));
         match exports {
@@ -96,7 +97,7 @@ impl Fields {
         let CodeFields { options, host, triple, toolchain } = *code;
         // What an image offers and carries is the linker's affair: it does not reach a module's objects. Modules that are optimised as one
         // are one module.
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split } = options;
+        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split, thread_locals } = options;
         // The set that results is what matters, not how it was asked for.
         let Cpu { base: _, add: _, remove: _ } = cpu;
         self.add(3, level.letter().as_bytes());
@@ -111,6 +112,7 @@ impl Fields {
         self.add(12, &ABI_VERSION.to_le_bytes());
         self.add(13, env!("CARGO_PKG_VERSION").as_bytes());
         self.add(14, split.name().as_bytes());
+        self.add(15, &[u8::from(*thread_locals == ThreadLocals::Static)]);
     }
 
     fn add(&mut self, number: u32, bytes: &[u8]) {
@@ -157,6 +159,7 @@ mod tests {
             with(|o| o.lto = true),
             with(|o| o.split = Split::Whole),
             with(|o| o.split = Split::Groups),
+            with(|o| o.thread_locals = ThreadLocals::Static),
         ];
         let (host, other) = (set(&["sse2"]), set(&["sse2", "avx"]));
         let code = CodeFields { options: &base, host: &host, triple: "x86_64-pc-linux-gnu", toolchain: "LLVM 22.1.8" };

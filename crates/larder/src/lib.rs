@@ -65,7 +65,7 @@ pub use larder_format as format;
 pub use larder_runtime as runtime;
 pub use larder_store as store;
 pub use module::{BuildError, Module};
-pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError, Split};
+pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError, Split, ThreadLocals};
 pub use outcome::{MissReason, ModuleOutcome, Outcome};
 pub use parts::PartCounts;
 pub use phases::{Phase, Phases};

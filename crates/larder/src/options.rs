@@ -30,6 +30,8 @@ pub struct CompileOptions {
     pub lto: bool,
     /// When the module is taken apart for several threads, and for the next time.
     pub split: Split,
+    /// Where its thread-local variables are.
+    pub thread_locals: ThreadLocals,
 }
 
 impl Default for CompileOptions {
@@ -43,6 +45,7 @@ impl Default for CompileOptions {
             keep_source: true,
             lto: false,
             split: Split::Auto,
+            thread_locals: ThreadLocals::Dynamic,
         }
     }
 }
@@ -117,6 +120,17 @@ impl Cpu {
         };
         base.with(&self.add).without(&self.remove)
     }
+}
+
+/// Where a module's thread-local variables are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ThreadLocals {
+    /// In memory that each thread gets when it first needs it: for any number of images, whenever they are loaded.
+    #[default]
+    Dynamic,
+    /// At a fixed distance from the thread pointer, as in an executable, which makes reaching them as cheap. One image in a process can have
+    /// that, if it is loaded before there are other threads, and 4096 bytes of variables. Where it can't be had, they are dynamic.
+    Static,
 }
 
 /// Which names an image offers.

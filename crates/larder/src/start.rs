@@ -15,14 +15,14 @@ use crate::error::Error;
 use crate::key::{CodeFields, KeyFields, ModuleId};
 use crate::larder::{Larder, Progress, TRIPLE};
 use crate::module::{From, Module};
-use crate::options::CompileOptions;
+use crate::options::{CompileOptions, ThreadLocals};
 use crate::outcome::{MissReason, ModuleOutcome, Outcome, chain};
 use crate::phases::Phases;
 use crate::prepared::Prepared;
 use crate::program::Program;
 use crate::saved::{GOOD_IMAGE, is_linked_elf};
 use crate::toolchain::toolchain;
-use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
+use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped, has_place_for_static_tls};
 use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, Waiting};
 use std::fs::File;
 use std::io::Read;
@@ -39,7 +39,7 @@ pub(crate) struct Known {
 /// One start, under way.
 pub(crate) struct Start<'l> {
     pub(crate) larder: &'l Larder,
-    pub(crate) options: &'l CompileOptions,
+    pub(crate) options: CompileOptions,
     pub(crate) phases: Phases,
     /// What became of each module, if something was compiled.
     pub(crate) modules: Vec<ModuleOutcome>,
@@ -47,7 +47,12 @@ pub(crate) struct Start<'l> {
 }
 
 impl<'l> Start<'l> {
-    pub(crate) fn new(larder: &'l Larder, options: &'l CompileOptions) -> Start<'l> {
+    /// Thread-local variables become dynamic where there is no place for static ones now.
+    pub(crate) fn new(larder: &'l Larder, options: &CompileOptions) -> Start<'l> {
+        let mut options = options.clone();
+        if options.thread_locals == ThreadLocals::Static && has_place_for_static_tls().is_err() {
+            options.thread_locals = ThreadLocals::Dynamic;
+        }
         Start { larder, options, phases: Phases::default(), modules: Vec::new(), warnings: Vec::new() }
     }
 
@@ -101,7 +106,7 @@ impl<'l> Start<'l> {
         let Larder { host, worker, .. } = self.larder;
         let store = self.larder.store().ok();
         let toolchain = self.phases.time("toolchain", || toolchain(worker, store))?;
-        let code = CodeFields { options: self.options, host, triple: TRIPLE, toolchain: &toolchain };
+        let code = CodeFields { options: &self.options, host, triple: TRIPLE, toolchain: &toolchain };
         let key = KeyFields { inputs: &inputs, code }.key();
         Ok(Known { key, digests, toolchain })
     }
@@ -184,7 +189,7 @@ impl<'l> Start<'l> {
             .phases
             .time("read", || program.inputs.into_iter().zip(&known.digests).map(read).collect::<Result<Vec<_>, _>>())?;
         let Larder { host, .. } = self.larder;
-        let code = CodeFields { options: self.options, host, triple: TRIPLE, toolchain: &known.toolchain };
+        let code = CodeFields { options: &self.options, host, triple: TRIPLE, toolchain: &known.toolchain };
         let what = Compilation { larder: self.larder, inputs: &inputs, key: known.key, code };
         let compiled = compile(&what, &mut self.phases, progress)?;
         self.modules = compiled.modules;

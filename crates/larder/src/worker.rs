@@ -39,6 +39,8 @@ pub struct Request {
     pub features: Vec<String>,
     /// When the module is taken apart.
     pub split: Split,
+    /// Whether the module's thread-local variables are to have a fixed distance from the thread pointer, if they fit.
+    pub static_tls: bool,
     /// Threads that generate code; `None` for as many as this process may use.
     pub thread_count: Option<u32>,
 }
@@ -314,7 +316,7 @@ impl Worker {
 }
 
 fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::Request, CompileError> {
-    let Request { name, level, passes, features, split, thread_count } = request;
+    let Request { name, level, passes, features, split, static_tls, thread_count } = request;
     let level = match level.as_str() {
         "" => OptLevel::default(),
         letter => letter.parse().map_err(|unknown: wire::UnknownLevel| CompileError::Request {
@@ -328,6 +330,7 @@ fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::
         passes: passes.clone(),
         features: features.iter().map(|name| name.trim_start_matches('+').to_owned()).collect(),
         split: *split,
+        static_tls: *static_tls,
         thread_count: thread_count.unwrap_or_else(cores),
         memory_max: limits.memory_max,
         asks,

@@ -110,6 +110,8 @@ pub struct Request {
     pub features: Vec<String>,
     /// When the module is taken apart.
     pub split: Split,
+    /// Whether the module's thread-local variables are to have a fixed distance from the thread pointer, if they fit.
+    pub static_tls: bool,
     /// Threads that generate code, at least 1.
     pub thread_count: u32,
     /// The most address space that the worker may have, in bytes.
@@ -169,6 +171,7 @@ pub(super) mod tests {
             passes: Some("function(sroa)".to_owned()),
             features: vec!["avx2".to_owned()],
             split: Split::Groups,
+            static_tls: true,
             thread_count: 2,
             memory_max: Some(1 << 30),
             asks: true,

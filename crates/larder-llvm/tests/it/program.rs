@@ -28,6 +28,7 @@ fn conversation(passes: Option<&str>, module: &[u8]) -> Vec<u8> {
         passes: passes.map(str::to_owned),
         features: vec![],
         split: larder_format::wire::Split::Auto,
+        static_tls: false,
         thread_count: 2,
         memory_max: None,
         asks: false,

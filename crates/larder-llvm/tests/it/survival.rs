@@ -81,6 +81,7 @@ fn a_worker_dies_with_its_client() {
         passes: None,
         features: vec![],
         split: larder_format::wire::Split::Auto,
+        static_tls: false,
         thread_count: 1,
         memory_max: None,
         asks: false,

@@ -15,6 +15,7 @@ use super::x86_64::{MARK, MARK_LEN, reserve, thread_pointer};
 use crate::os::{self, ThreadLocalModule};
 use larder_format::image::{STATIC_TLS_DISTANCE, STATIC_TLS_LEN};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// Bytes of the reserve, behind its mark.
@@ -101,6 +102,15 @@ pub(crate) fn check() -> Result<(), StaticTlsError> {
     if state().taken { Err(StaticTlsError::Taken) } else { Ok(()) }
 }
 
+/// Whether an image could have a static block here and now, whatever its variables are initialised with.
+///
+/// # Errors
+/// Why not.
+pub fn has_place_for_static_tls() -> Result<(), StaticTlsError> {
+    check()?;
+    if os::has_other_threads() { Err(StaticTlsError::OtherThreads) } else { Ok(()) }
+}
+
 /// The place, for the image that holds this.
 #[derive(Debug)]
 pub(super) struct Claim {
@@ -127,32 +137,49 @@ impl Claim {
     pub(super) unsafe fn fill(&mut self, distance: u64, template: &Template) -> Result<(), StaticTlsError> {
         // SAFETY: the template is mapped while the image is, and nobody changes it now.
         let bytes = unsafe { template.bytes() };
-        let other_threads = os::has_other_threads();
-        if other_threads && (state().dirty || bytes.iter().any(|byte| *byte != 0)) {
+        let as_it_is = bytes.iter().all(|byte| *byte == 0) && !state().dirty;
+        if !as_it_is && has_lasting_threads() {
             return Err(StaticTlsError::OtherThreads);
         }
-        state().dirty = false;
         self.filled = true;
-        if bytes.iter().all(|byte| *byte == 0) {
+        state().dirty = false;
+        if as_it_is {
             return Ok(());
         }
+        let mut whole = [0; STATIC_TLS_LEN as usize];
+        let start = LEN - distance as usize;
+        whole[start..start + bytes.len()].copy_from_slice(bytes);
         // SAFETY: there is no other thread, so none is being started.
-        unsafe { self.write(LEN - distance as usize, bytes) }
+        unsafe { self.write(&whole) }
     }
 
-    /// Writes to this thread's bytes and to those that new threads begin with, `offset` bytes behind the start of the place.
+    /// Writes this thread's bytes and those that new threads begin with.
     ///
     /// # Safety
-    /// The bytes fit there, no thread is being started whose bytes matter, and nobody refers to the places.
-    unsafe fn write(&self, offset: usize, bytes: &[u8]) -> Result<(), StaticTlsError> {
+    /// No thread is being started whose bytes matter, and nobody refers to the places.
+    unsafe fn write(&self, bytes: &[u8; STATIC_TLS_LEN as usize]) -> Result<(), StaticTlsError> {
         // SAFETY: `look` has found the place in the program's template; the rest is the caller's promise.
-        let written = unsafe { self.reserve.program.write_template(self.reserve.template + offset, bytes) };
+        let written = unsafe { self.reserve.program.write_template(self.reserve.template, bytes) };
         written.map_err(|_| StaticTlsError::Protected)?;
-        let place = (thread_pointer() - LEN + offset) as *mut u8;
+        let place = (thread_pointer() - LEN) as *mut u8;
         // SAFETY: as `look` has found, this thread's bytes are there.
         unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(())
     }
+}
+
+/// Whether there are other threads, even when those that are at their end have had a moment to be gone. (The C library counts a thread until
+/// the system has it back, which is after a scope of Rust's standard library has seen it end.)
+fn has_lasting_threads() -> bool {
+    const PATIENCE: Duration = Duration::from_millis(20);
+    let start = Instant::now();
+    while os::has_other_threads() {
+        if start.elapsed() > PATIENCE {
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    false
 }
 
 impl Drop for Claim {
@@ -163,7 +190,7 @@ impl Drop for Claim {
         }
         let zeros = [0; STATIC_TLS_LEN as usize];
         // SAFETY: the place has this length; the image is gone, so what a thread's bytes begin with matters to nobody.
-        let cleared = unsafe { self.write(0, &zeros) };
+        let cleared = unsafe { self.write(&zeros) };
         let mut state = state();
         state.dirty = os::has_other_threads();
         // A place that can't be cleared is not given away again.

@@ -155,8 +155,12 @@ fn threads_that_are_there_already_are_only_in_the_way_of_initial_values() {
         send.send(image).expect("the thread waits");
         let (first, second, image) = early.join().expect("the thread is well");
         assert_eq!([first, second, call(&image, "count")], [1, 2, 2]);
-        drop(image);
+        // Dropped by another thread than the one whose bytes are used next.
+        std::thread::spawn(move || drop(image)).join().expect("the thread is well");
         // Alone again.
+        let image = load(&zeros, &ProcessSymbols);
+        assert_eq!(call::<c_int>(&image, "count"), 1, "nothing is left of the one before");
+        drop(image);
         check(&load(&with_values, &ProcessSymbols), "alone");
     });
 }
@@ -245,6 +249,16 @@ fn an_answer_that_is_not_thread_local_is_refused() {
     assert!(matches!(&error, LoadError::NotThreadLocal { name, .. } if name == "theirs"), "{error}");
     let nobody = try_load(&image("gcc", "imports.c", &["-O2", "-fPIC"]), &Names::new()).err().expect("it is refused");
     assert!(matches!(nobody, LoadError::Unresolved { .. }), "{nobody}");
+}
+
+#[test]
+fn blocks_are_aligned_beyond_a_page() {
+    for flags in [&["-O2", "-fPIC"][..], &["-O2", "-fPIC", "-mtls-dialect=gnu2"]] {
+        let image = load(&image("gcc", "over_aligned.c", flags), &ProcessSymbols);
+        assert_eq!([call::<c_int>(&image, "count"), call(&image, "count")], [3, 4]);
+        let other = std::thread::scope(|scope| scope.spawn(|| call::<c_int>(&image, "count")).join());
+        assert_eq!(other.expect("the thread is well"), 3);
+    }
 }
 
 /// Bytes of memory that the process has.

@@ -16,7 +16,7 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 fn address_for_images(name: &CStr) -> *const () {
-    let wanted = Wanted { name, hash: 0, weak: false, function: true };
+    let wanted = Wanted { name, hash: 0, weak: false, function: true, thread_local: false };
     ProcessSymbols.resolve(&wanted).expect("the process has it")
 }
 
