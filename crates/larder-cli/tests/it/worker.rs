@@ -21,6 +21,7 @@ tests![
     closing_its_output_and_hanging,
     hanging_before_it_is_asked,
     interrupted,
+    killed_and_repeated,
     babbling,
     dying_at_once,
     a_crash_inside_llvm,
@@ -40,8 +41,11 @@ fn fails(corner: &Corner, worker: &Path, options: &[&str], module: &Path) -> Res
 
 fn is_error(corner: &Corner, ran: &Ran) -> Result<()> {
     is_refusal(ran)?;
-    let entries = fs::read_dir(corner.store().join("v1/entries")).into_iter().flatten().count();
-    ensure!(entries == 0, "something was published");
+    // Objects of parts that were done are kept.
+    let entries = fs::read_dir(corner.store().join("v1/entries")).into_iter().flatten().flatten();
+    let images =
+        entries.filter(|entry| fs::read(entry.path()).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"))).count();
+    ensure!(images == 0, "an image was published");
     is_clean(corner)
 }
 
@@ -165,6 +169,32 @@ fn interrupted() -> Result<()> {
         corner.run(&[], &module)?.1.must_miss()?;
         is_clean(&corner)?;
     }
+    Ok(())
+}
+
+/// What was generated before the command was killed is not generated again, and the image is the same.
+fn killed_and_repeated() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::laborious(600))?;
+    let options = ["--split", "groups", "-O1", "--threads", "1"];
+    let mut command = corner.larder()?;
+    let mut child = process::start(command.arg("run").args(options).arg(&module))?;
+    let entries = || fs::read_dir(corner.store().join("v1/entries")).into_iter().flatten().count();
+    while entries() < 2 && child.try_wait()?.is_none() {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL)?;
+    ensure!(Ending::from(child.wait()?) == Ending::Signal(9), "it was done before it was killed");
+    let kept = entries() as u64;
+    let (ran, report) = corner.run(&options, &module)?;
+    ensure!(ran.ending == Ending::Exit(0), "{} {}", ran.ending, ran.err());
+    report.must_miss()?;
+    let json: serde_json::Value = serde_json::from_str(&report.text)?;
+    ensure!(json["parts_kept"] == kept && json["parts_generated"].as_u64() > Some(0), "{kept} parts: {}", report.text);
+    let undisturbed = Corner::new()?;
+    let image = undisturbed.run(&options, &module)?.1;
+    ensure!(fs::read(image.image()?)? == fs::read(report.image()?)?, "two images of one module");
+    process::run(corner.larder()?.args(["cache", "verify"]), b"")?.success("cache verify")?;
     Ok(())
 }
 

@@ -78,8 +78,7 @@ fn serve() -> Result<()> {
             let module = read_frame(&mut input, FrameKind::Module)?;
             drop(input);
             if request.asks {
-                let listener = std::thread::Builder::new().name("answers".to_owned());
-                listener.spawn(|| output.answers.listen(&mut io::stdin().lock()))?;
+                output.answers.start();
             }
             answer(&request, &module, output)?
         }
@@ -238,6 +237,14 @@ struct AnswerState {
 }
 
 impl Answers {
+    /// Begins to take answers. Without a thread for that, none comes.
+    fn start(&'static self) {
+        let listener = std::thread::Builder::new().name("answers".to_owned());
+        if listener.spawn(|| self.listen(&mut io::stdin().lock())).is_err() {
+            self.note(|state| state.is_over = true);
+        }
+    }
+
     /// Takes answers until there are no more.
     fn listen(&self, input: &mut impl Read) {
         while let Ok(answer) = read_frame(input, FrameKind::Answer).and_then(|frame| Ok(Answer::decode(&frame)?)) {
