@@ -145,6 +145,7 @@ impl<'a, R: Record> Rows<'a, R> {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "the macro makes public records")]
 mod tests {
     use super::*;
 

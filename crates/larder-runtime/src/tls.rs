@@ -299,8 +299,9 @@ fn own_block(module: u64) -> Option<usize> {
     if place_of(module) >= count {
         return None;
     }
+    let row = blocks.wrapping_add(place_of(module));
     // SAFETY: the table has that many rows.
-    let block = unsafe { blocks.add(place_of(module)).read() };
+    let block = unsafe { row.read() };
     (block.module == module).then_some(block.address)
 }
 

@@ -124,7 +124,8 @@ fn other_platforms_are_named() {
 
 #[test]
 fn numbers_that_contradict_each_other_are_damage() {
-    let bends: &[(&str, fn(&mut ImageHeader))] = &[
+    type Bend = fn(&mut ImageHeader);
+    let bends: &[(&str, Bend)] = &[
         ("rx leaves", |h| h.rx.len = u64::MAX - 4095),
         ("rx past rw", |h| h.rx.len += PAGE),
         ("rw leaves file", |h| h.rw.len += 1),

@@ -27,22 +27,31 @@ pub(super) fn promises(section: &[u8]) -> u32 {
 /// The bits of all properties of that type.
 fn bits_of(section: &[u8], wanted: u32) -> u32 {
     let (mut bits, mut notes) = (0, section);
-    while let Some((kind, owner, content, rest)) = split_note(notes) {
-        if kind == NT_GNU_PROPERTY_TYPE_0 && owner == b"GNU\0" {
-            bits |= bits_of_properties(content, wanted);
+    while let Some((note, rest)) = Note::split(notes) {
+        if note.kind == NT_GNU_PROPERTY_TYPE_0 && note.owner == b"GNU\0" {
+            bits |= bits_of_properties(note.content, wanted);
         }
         notes = rest;
     }
     bits
 }
 
-/// Type, owner and content of the first note, and what follows it. Contents and properties are aligned to words.
-fn split_note(notes: &[u8]) -> Option<(u32, &[u8], &[u8], &[u8])> {
-    let (head, rest) = notes.split_at_checked(12)?;
-    let (owner, rest) = rest.split_at_checked((word(head, 0)? as usize).next_multiple_of(4))?;
-    let len = word(head, 4)? as usize;
-    let content = rest.get(..len)?;
-    Some((word(head, 8)?, owner, content, rest.get(len.next_multiple_of(8)..).unwrap_or_default()))
+/// One note (gABI, "Note Section").
+struct Note<'a> {
+    kind: u32,
+    owner: &'a [u8],
+    content: &'a [u8],
+}
+
+impl<'a> Note<'a> {
+    /// The first note, and what follows it. Contents and properties are aligned to words.
+    fn split(notes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (head, rest) = notes.split_at_checked(12)?;
+        let (owner, rest) = rest.split_at_checked((word(head, 0)? as usize).next_multiple_of(4))?;
+        let len = word(head, 4)? as usize;
+        let note = Note { kind: word(head, 8)?, owner, content: rest.get(..len)? };
+        Some((note, rest.get(len.next_multiple_of(8)..).unwrap_or_default()))
+    }
 }
 
 fn bits_of_properties(mut properties: &[u8], wanted: u32) -> u32 {

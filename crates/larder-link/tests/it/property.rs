@@ -15,7 +15,9 @@ fn object(protection: &str) -> Vec<u8> {
 fn protections_that_all_objects_have_are_kept() {
     let none = assemble(".globl h\nh: ret");
     let (full, branch, returns) = (object("full"), object("branch"), object("return"));
-    let rows: &[(&[&[u8]], Option<&str>, bool)] = &[
+    /// Objects, what the image promises, and whether its stubs are marked.
+    type Row<'a> = (&'a [&'a [u8]], Option<&'a str>, bool);
+    let rows: &[Row<'_>] = &[
         (&[&full], Some("x86 feature: IBT, SHSTK"), true),
         (&[&full, &branch], Some("x86 feature: IBT"), true),
         (&[&full, &returns], Some("x86 feature: SHSTK"), false),

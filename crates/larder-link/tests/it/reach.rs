@@ -63,7 +63,7 @@ fn addresses_are_aligned_and_the_file_has_no_gap() {
 #[test]
 fn an_alignment_that_no_address_space_has_is_refused() {
     let object = realigned(assemble(".data\n.balign 8192\n.quad 1"), &[(8192, 1 << 33)]);
-    let error = try_link(&[&object]).err().expect("it is refused");
+    let error = try_link(&[&object]).expect_err("it is refused");
     assert_eq!(
         error.to_string(),
         "the image would have 8589934592 bytes of alignment, at most 4294967296 are possible"
@@ -124,7 +124,7 @@ fn a_large_common_symbol_is_behind_small_zeros() {
 #[test]
 fn a_distance_that_does_not_fit_names_symbol_and_remedy() {
     let object = assemble(".globl f\nf: mov behind(%rip), %eax\nret\n.bss\n.skip 3221225472\nbehind: .quad 0");
-    let error = try_link(&[&object]).err().expect("it is refused").to_string();
+    let error = try_link(&[&object]).expect_err("it is refused").to_string();
     assert_eq!(
         error,
         "0.o: .text+0x2: R_X86_64_PC32 against .bss: the distance does not fit the field: compile what uses large data with \

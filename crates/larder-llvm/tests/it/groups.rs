@@ -244,10 +244,10 @@ fn random_edits_have_the_bytes_of_a_new_compilation() {
         (random >> 16) as usize % below
     };
     let mut changes = Vec::new();
-    for round in 0..CHANGES.len() {
+    for change in CHANGES {
         // Each kind once, others beside it; some stay for the next round.
         changes.truncate(next(3));
-        changes.push(CHANGES[round](next(COUNT)));
+        changes.push(change(next(COUNT)));
         changes.push(CHANGES[next(CHANGES.len())](next(COUNT)));
         let edited = Edited(&changes);
         let (incremental, anew) = (edited.compile(&kept), edited.compile(&Memory::default()));

@@ -111,7 +111,7 @@ fn one_image_has_the_static_block_and_leaves_it_clean() {
         let bytes = image("gcc", "models.c", &["-O2", "-fPIE"]);
         let first = load(&bytes, &ProcessSymbols);
         assert_eq!(bump(&first), 48);
-        let taken = try_load(&bytes, &ProcessSymbols).err().expect("it is refused");
+        let taken = try_load(&bytes, &ProcessSymbols).expect_err("it is refused");
         assert!(matches!(taken, LoadError::StaticTls { source: StaticTlsError::Taken, .. }), "{taken}");
         assert!(taken.to_string().contains("-fPIC"), "{taken}");
         let dynamic = load(&image("gcc", "models.c", &["-O2", "-fPIC"]), &ProcessSymbols);
@@ -148,7 +148,7 @@ fn threads_that_are_there_already_are_only_in_the_way_of_initial_values() {
             let image = receive.recv().expect("an image is sent");
             (call::<c_int>(&image, "count"), call::<c_int>(&image, "count"), image)
         });
-        let refused = try_load(&with_values, &ProcessSymbols).err().expect("it is refused");
+        let refused = try_load(&with_values, &ProcessSymbols).expect_err("it is refused");
         assert!(matches!(refused, LoadError::StaticTls { source: StaticTlsError::OtherThreads, .. }), "{refused}");
         let image = load(&zeros, &ProcessSymbols);
         assert_eq!(call::<c_int>(&image, "count"), 1);
@@ -237,7 +237,7 @@ fn variables_of_a_late_library_are_reached_by_all_models_that_can() {
             assert_eq!(other.join().expect("the thread is well"), 5, "{flags:?}");
         });
     }
-    let error = try_load(&image("gcc", "imports.c", &["-O2", "-fPIE"]), &ProcessSymbols).err().expect("it is refused");
+    let error = try_load(&image("gcc", "imports.c", &["-O2", "-fPIE"]), &ProcessSymbols).expect_err("it is refused");
     assert!(matches!(&error, LoadError::NoThreadDistance { name, .. } if name == "theirs"), "{error}");
 }
 
@@ -245,9 +245,9 @@ fn variables_of_a_late_library_are_reached_by_all_models_that_can() {
 fn an_answer_that_is_not_thread_local_is_refused() {
     static ORDINARY: c_int = 3;
     let names: Names = [("theirs", (&raw const ORDINARY).cast())].into_iter().collect();
-    let error = try_load(&image("gcc", "imports.c", &["-O2", "-fPIC"]), &names).err().expect("it is refused");
+    let error = try_load(&image("gcc", "imports.c", &["-O2", "-fPIC"]), &names).expect_err("it is refused");
     assert!(matches!(&error, LoadError::NotThreadLocal { name, .. } if name == "theirs"), "{error}");
-    let nobody = try_load(&image("gcc", "imports.c", &["-O2", "-fPIC"]), &Names::new()).err().expect("it is refused");
+    let nobody = try_load(&image("gcc", "imports.c", &["-O2", "-fPIC"]), &Names::new()).expect_err("it is refused");
     assert!(matches!(nobody, LoadError::Unresolved { .. }), "{nobody}");
 }
 
