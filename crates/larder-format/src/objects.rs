@@ -1,7 +1,7 @@
 //! The objects of one module, as a store keeps them beside images.
 //!
 //! A program of several modules is linked anew when one of them changes; the objects of the others are taken from the store. Such an
-//! entry is read whole and checked whole: [`ObjectsHeader`], then a [bundle](crate::bundle) of the producer's name and the objects.
+//! entry is read whole and checked whole: [`ObjectsHeader`], then a [`bundle`] of the producer's name and the objects.
 //!
 //! To change a byte: raise [`OBJECTS_VERSION`], and bring `docs/format.md` along.
 

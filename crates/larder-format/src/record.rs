@@ -4,7 +4,7 @@
 //! unsafe) nor trust them. So a table is a slice of bytes, and each row is decoded when it is asked for: a handful of
 //! `from_le_bytes`, which the compiler turns into plain loads.
 //!
-//! [`record!`] declares a row once; its size, its codec and the field list that `docs/format.md` is compared with all
+//! `record!` declares a row once; its size, its codec and the field list that `docs/format.md` is compared with all
 //! come from that declaration. Rows have no padding: fields stand one behind the other.
 
 /// A value with one encoding of one size.
