@@ -1,15 +1,15 @@
-//! Programs of other languages with all of their standard library: in one module, from an archive, from a shared library.
+//! Programs of other languages with all of their standard library: in one module, from archives, from shared libraries.
 
 use crate::cases::{self, Stderr};
 use crate::larder::Corner;
 use crate::process::{self, Ending};
 use crate::suite::{Skip, tests};
 use crate::tools;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-tests![rust_in_one_module, fortran_with_an_archive, fortran_with_a_shared_library];
+tests![rust_in_one_module, rust_with_a_shared_library, fortran_with_an_archive, fortran_with_a_shared_library];
 
 /// The LLVM of the reference tool chain: it reads bitcode of its own version and older.
 const LLVM: u32 = 22;
@@ -18,6 +18,19 @@ fn rust_in_one_module() -> Result<()> {
     let corner = Corner::new()?;
     rustc(&corner, &["-Clto=fat"])?;
     agree(&corner, &[])
+}
+
+fn rust_with_a_shared_library() -> Result<()> {
+    let corner = Corner::new()?;
+    rustc(&corner, &["-Cprefer-dynamic", "-Crpath"])?;
+    let output = Command::new(rust_compiler()).args(["--print", "target-libdir"]).output()?;
+    let directory = PathBuf::from(String::from_utf8(output.stdout)?.trim_end());
+    let library = directory.read_dir()?.flatten().map(|entry| entry.path()).find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libstd-") && name.ends_with(".so")
+    });
+    let library = library.with_context(|| format!("no libstd-*.so in {}", directory.display()))?;
+    agree(&corner, &["--load".into(), library])
 }
 
 fn fortran_with_an_archive() -> Result<()> {
