@@ -8,7 +8,7 @@
 //! A record that isn't understood is left out: debuggers then guess, as they do without any.
 
 use crate::input::Inputs;
-use crate::unwind::{Unwind, UnwindPlan};
+use crate::unwind::{Unwind, UnwindPlan, word};
 use larder_format::image::Span;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -204,10 +204,6 @@ fn pointer_width(encoding: u8) -> Option<usize> {
         0x02 | 0x0a => Some(2),
         _ => None,
     }
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 struct Reader<'a> {

@@ -137,7 +137,8 @@ impl Record {
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+/// The word at that offset, if it lies in the bytes.
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 

@@ -2,6 +2,7 @@
 //! section "Program Property"; x86 properties in the psABI, "Program Property").
 
 use super::promise;
+use crate::unwind::word;
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::level;
 
@@ -64,10 +65,6 @@ fn bits_of_properties(mut properties: &[u8], wanted: u32) -> u32 {
         properties = properties.get(end..).unwrap_or_default();
     }
     bits
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 #[cfg(test)]

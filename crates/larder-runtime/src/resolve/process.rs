@@ -1,11 +1,10 @@
 //! The symbols of the process, as a program that was linked in the usual way would see them.
 //!
-//! The dynamic linker is asked first. Three things it can't answer:
+//! The dynamic linker is asked first. Two things it can't answer:
 //! - Names that the C library's *static* part defines (`atexit` and others): [`crate::exit`] has them, and `__cxa_thread_atexit` too,
 //!   because an image must stay as long as a thread has destructors of it to run.
 //! - Names of libm and the C++ runtime when nothing has loaded those libraries yet. They are loaded when the first strong name
 //!   is missing, in the order of their price, and stay.
-//! - Thread-local variables of other objects: the linker refuses them when the image is made.
 //!
 //! One `dlsym` takes about 60 ns where the process has few libraries, so nothing cleverer is done.
 
