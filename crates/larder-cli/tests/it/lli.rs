@@ -4,7 +4,7 @@ use crate::larder::Corner;
 use crate::process::{self, Ending, Ran};
 use crate::suite::tests;
 use crate::tools;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -64,9 +64,24 @@ fn ours(corner: &Corner) -> Result<Command> {
 
 /// What `lli` and what ours shows of a line.
 fn both(corner: &Corner, line: &[&str], input: &[u8]) -> Result<(Ran, Ran)> {
-    let theirs = process::run(corner.command(tools::llvm("lli")?).args(line), input)?;
+    let theirs = lli(corner, line, input)?;
     let ours = process::run(ours(corner)?.args(line), input)?;
     Ok((theirs, ours))
+}
+
+/// What `lli` shows. Its lazy JIT crashes now and then when several threads call into it, which says nothing about
+/// the line: it is asked again then.
+fn lli(corner: &Corner, line: &[&str], input: &[u8]) -> Result<Ran> {
+    const ATTEMPTS: usize = 10;
+    let mut endings = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let ran = process::run(corner.command(tools::llvm("lli")?).args(line), input)?;
+        if !matches!(ran.ending, Ending::Signal(_)) {
+            return Ok(ran);
+        }
+        endings.push(ran.ending.to_string());
+    }
+    bail!("{line:?}: lli crashed {ATTEMPTS} times: {}", endings.join(", "))
 }
 
 fn lines_show_what_lli_shows() -> Result<()> {
