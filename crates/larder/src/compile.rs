@@ -18,6 +18,7 @@ use larder_store::Key;
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// zstd's default: the module is compressed faster than it is compiled by orders of magnitude, so more would pay little.
 const SOURCE_LEVEL: i32 = 3;
@@ -36,6 +37,8 @@ pub(crate) struct Compilation<'a> {
     pub(crate) inputs: &'a [Content<'a>],
     pub(crate) key: Key,
     pub(crate) code: CodeFields<'a>,
+    /// Set when nobody waits for it any more.
+    pub(crate) cancelled: &'a AtomicBool,
 }
 
 /// An image, and what became of the modules on the way.
@@ -71,7 +74,7 @@ fn make(
 ) -> Result<Compiled, Error> {
     let source = source(what.inputs);
     let exports = what.exports();
-    let generator = Generator { larder: what.larder, code: what.code, keep: false };
+    let generator = Generator { larder: what.larder, code: what.code, keep: false, cancelled: what.cancelled };
     let (parts, packed) = std::thread::scope(|scope| {
         let packed = scope.spawn(|| what.code.options.keep_source.then(|| pack(&source)));
         let parts = phases.time("worker", || gather(&generator, what.inputs, &exports, progress));

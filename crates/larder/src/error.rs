@@ -91,9 +91,37 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// The wait for another process that compiles the same module was given up.
-    #[error("gave up waiting for another process that compiles the same module")]
-    Interrupted,
+    /// There is no saved code, and [`Trust::MustHit`](crate::Trust::MustHit) forbids to compile.
+    #[error("{program}: {reason}, and compiling is not allowed; start it once where it is, to fill the store")]
+    MustHit {
+        /// The program.
+        program: String,
+        /// Why there is none.
+        reason: crate::MissReason,
+    },
+    /// Saved code isn't what compiling it makes now, which [`Trust::Check`](crate::Trust::Check) found out. Something that affects code is not in
+    /// the key: an input under a key of the caller's that changed without it, or a fault of this library.
+    #[error(
+        "{program}: the saved code in {} differs, from byte {offset} on, from what is compiled now; a key of the caller's must change \
+         with whatever the module depends on", path.display()
+    )]
+    Different {
+        /// The program.
+        program: String,
+        /// The saved image.
+        path: PathBuf,
+        /// File offset of the first byte that differs.
+        offset: u64,
+    },
+    /// Nobody waits for the code any more: see [`Loading::cancel`](crate::Loading::cancel).
+    #[error("the compilation was given up")]
+    Cancelled,
+    /// There can't be one more thread.
+    #[error("cannot start a thread: {source}")]
+    Thread {
+        /// The system's answer.
+        source: std::io::Error,
+    },
 }
 
 /// An error with the name of its module, unless the error's own words have it.

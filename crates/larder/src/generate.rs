@@ -15,7 +15,7 @@ use crate::larder::{Larder, Progress};
 use crate::options::{CompileOptions, ThreadLocals};
 use crate::outcome::{MissReason, Outcome};
 use crate::parts::{PartCounts, StoredParts};
-use crate::worker::{KeptObjects, Request, Step, Symbols};
+use crate::worker::{CompileError, KeptObjects, Request, Step, Symbols};
 use larder_format::cpu::CpuFeatures;
 use larder_store::{Key, Lease};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -55,6 +55,8 @@ pub(crate) struct Generator<'a> {
     pub(crate) code: CodeFields<'a>,
     /// Whether objects are kept.
     pub(crate) keep: bool,
+    /// Set when nobody waits for them any more.
+    pub(crate) cancelled: &'a AtomicBool,
 }
 
 /// What the threads tell the caller's.
@@ -202,7 +204,7 @@ impl Generator<'_> {
         let store = self.larder.store().ok().filter(|_| self.keep)?;
         let lease = store.lease_while(key, |waiting| {
             let _ = sender.send(Told::Waiting { holder: waiting.holder, waited: waiting.waited });
-            true
+            !self.cancelled.load(Ordering::Relaxed)
         });
         lease.ok().flatten()
     }
@@ -230,10 +232,13 @@ impl Generator<'_> {
         let stored = self.larder.store().ok().map(StoredParts);
         let kept = stored.as_ref().map(|stored| -> &dyn KeptObjects { stored });
         let compiled = worker
-            .compile_keeping(&request, module.bytes, &self.larder.settings.limits, kept, &mut |step| {
+            .compile_keeping(&request, module.bytes, &self.larder.settings.limits, kept, self.cancelled, &mut |step| {
                 let _ = sender.send(Told::Step { index, step });
             })
-            .map_err(|source| Error::Compile { module: module.name.to_owned(), source })?;
+            .map_err(|source| match source {
+                CompileError::Cancelled => Error::Cancelled,
+                source => Error::Compile { module: module.name.to_owned(), source },
+            })?;
         // What the image needs: as the worker found it in the code. Code that this machine can't run is no image for it.
         let features = CpuFeatures::from_names(compiled.required_features.iter().map(String::as_str))
             .map_err(|unknown| Error::UnknownFeature { module: module.name.to_owned(), name: unknown.0 })?;

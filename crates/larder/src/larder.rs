@@ -1,12 +1,13 @@
 //! What a host opens once: the store, the worker, and what is known of this machine.
 
 use crate::error::Error;
+use crate::observe::{Counts, Observer, Observing};
 use crate::options::CompileOptions;
 use crate::outcome::{MissReason, ModuleOutcome};
 use crate::phases::Phases;
 use crate::prepared::Prepared;
 use crate::program::Program;
-use crate::start::Start;
+use crate::start::{NEVER, Start};
 use crate::worker::{CompileError, Limits, Worker};
 use larder_format::cpu::CpuFeatures;
 use larder_store::{Key, Store, StoreOptions};
@@ -32,6 +33,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Threads that generate code; `None` for one on each core.
     pub thread_count: Option<u32>,
+    /// Whether saved code is believed, and whether it is made.
+    pub trust: Trust,
+    /// Hears what happens: see [`Event`](crate::Event).
+    pub observer: Observer,
     /// A directory that gets what a compilation makes: objects and image.
     pub save_temps: Option<PathBuf>,
 }
@@ -46,6 +51,19 @@ pub enum StorePlace {
     Dir(PathBuf),
     /// There is none: everything is compiled, nothing is kept.
     Off,
+}
+
+/// Whether saved code is believed, and whether it is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// What is saved is used, what isn't is compiled.
+    #[default]
+    Usual,
+    /// What isn't saved is an error ([`Error::MustHit`]): for starts that must not wait.
+    MustHit,
+    /// On a hit, the program is compiled all the same and every byte compared ([`Error::Different`]): for tests of the host's keys. Closures that
+    /// build modules run each time.
+    Check,
 }
 
 /// What happens while the caller waits.
@@ -78,6 +96,7 @@ pub struct Larder {
     pub(crate) settings: Settings,
     pub(crate) host: CpuFeatures,
     pub(crate) worker: Result<Worker, CompileError>,
+    pub(crate) observer: Observing,
     store: Result<Store, MissReason>,
 }
 
@@ -87,7 +106,8 @@ impl Larder {
         let store = open_store(&settings);
         let host = settings.host.unwrap_or_else(|| *larder_runtime::cpu::host_features());
         let worker = settings.worker.clone().map_or_else(Worker::locate, |path| Ok(Worker::at(path)));
-        Larder { settings, host, worker, store }
+        let observer = Observing::new(&settings.observer);
+        Larder { settings, host, worker, observer, store }
     }
 
     /// The store, or why it can't be used.
@@ -111,6 +131,11 @@ impl Larder {
         &self.host
     }
 
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        self.observer.counts()
+    }
+
     /// Finds the program's code, or compiles it. A single module is a program, too.
     ///
     /// # Errors
@@ -121,7 +146,7 @@ impl Larder {
         options: &CompileOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
-        Start::new(self, options).prepare(program.into(), progress)
+        Start::new(self, options, &NEVER).prepare(program.into(), progress)
     }
 
     /// Makes an image's bytes of the program, whatever images the store holds, and keeps no image. Objects of modules are kept, and taken
@@ -136,7 +161,7 @@ impl Larder {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Built, Error> {
         let mut program = program.into();
-        let mut start = Start::new(self, options);
+        let mut start = Start::new(self, options, &NEVER);
         let known = start.know(&mut program)?;
         let bytes = start.compile(program, &known, progress)?;
         Ok(Built { bytes, key: known.key, phases: start.phases, modules: start.modules })

@@ -4,7 +4,7 @@
 //! resolved**, and a later process maps it and binds the externals then: no linker, no import library, no LLVM in the process.
 //!
 //! ```no_run
-//! use larder::{CompileOptions, Larder, Module, Settings};
+//! use larder::{CompileOptions, Larder, Module, Session, Settings};
 //!
 //! extern "C" fn print_row(row: u64) {
 //!     println!("{row}");
@@ -15,8 +15,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let larder = Larder::open(Settings::default());
-//! let mut session = larder.session();
+//! let session = Session::new(Larder::open(Settings::default()));
 //! session.define("print_row", print_row as *const ());
 //!
 //! // The closure runs on a miss only: a hit needs no IR at all.
@@ -47,6 +46,7 @@ mod kept;
 pub mod key;
 mod larder;
 mod module;
+mod observe;
 mod options;
 mod outcome;
 mod parts;
@@ -60,15 +60,16 @@ mod toolchain;
 pub mod worker;
 
 pub use error::Error;
-pub use larder::{Built, Larder, Progress, Settings, StorePlace, TRIPLE};
+pub use larder::{Built, Larder, Progress, Settings, StorePlace, TRIPLE, Trust};
 pub use larder_format as format;
 pub use larder_runtime as runtime;
 pub use larder_store as store;
 pub use module::{BuildError, Module};
+pub use observe::{Counts, Event, Observer};
 pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError, Split, ThreadLocals};
 pub use outcome::{MissReason, ModuleOutcome, Outcome};
 pub use parts::PartCounts;
 pub use phases::{Phase, Phases};
-pub use prepared::{Code, Prepared, Ready};
+pub use prepared::{Prepared, Ready};
 pub use program::{Input, Program};
-pub use session::Session;
+pub use session::{Code, Loading, OwnedFunction, Session, Status};

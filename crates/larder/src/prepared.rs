@@ -4,15 +4,16 @@ use crate::error::Error;
 use crate::outcome::{ModuleOutcome, Outcome};
 use crate::parts::PartCounts;
 use crate::phases::{Phase, Phases};
-use larder_runtime::{Arguments, FnPointer, Function, Libraries, Loaded, Mapped, Resolve, Sealed};
+use larder_runtime::{Arguments, Libraries, Loaded, Mapped, Resolve, Sealed};
 use larder_store::Key;
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
-/// An image that is mapped and checked. Nothing of it has run.
+/// What there is to say about code, beside the code.
 #[derive(Debug)]
-pub struct Prepared {
-    pub(crate) mapped: Mapped,
+pub(crate) struct Told {
+    /// What diagnostics call it.
+    pub(crate) name: String,
     pub(crate) outcome: Outcome,
     pub(crate) key: Option<Key>,
     pub(crate) path: PathBuf,
@@ -21,40 +22,47 @@ pub struct Prepared {
     pub(crate) warnings: Vec<String>,
 }
 
+/// An image that is mapped and checked. Nothing of it has run.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) mapped: Mapped,
+    pub(crate) told: Told,
+}
+
 impl Prepared {
     /// Whether saved code is used, or why not.
     pub fn outcome(&self) -> &Outcome {
-        &self.outcome
+        &self.told.outcome
     }
 
     /// The key; `None` for a saved image that was loaded by its name.
     pub fn key(&self) -> Option<&Key> {
-        self.key.as_ref()
+        self.told.key.as_ref()
     }
 
     /// The image's file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.told.path
     }
 
     /// Where the time went so far.
     pub fn phases(&self) -> &Phases {
-        &self.phases
+        &self.told.phases
     }
 
     /// What became of each module of a program that was not found whole: those whose objects were kept, and those that were compiled.
     pub fn modules(&self) -> &[ModuleOutcome] {
-        &self.modules
+        &self.told.modules
     }
 
     /// How many parts of modules were generated, and how many of an earlier compilation were used; nothing of either for a hit.
     pub fn parts(&self) -> PartCounts {
-        self.modules.iter().map(|module| module.parts).sum()
+        self.told.modules.iter().map(|module| module.parts).sum()
     }
 
     /// What went wrong without harm, in sentences for the user.
     pub fn warnings(&self) -> &[String] {
-        &self.warnings
+        &self.told.warnings
     }
 
     /// Binds the imports and seals the image. Nothing of it has run yet.
@@ -63,10 +71,10 @@ impl Prepared {
     /// Imports that nobody answers to, all of them named.
     pub fn bind(mut self, symbols: &dyn Resolve) -> Result<Ready, Error> {
         let mapped = self.mapped;
-        let bound = self.phases.time("bind", || mapped.bind(symbols))?;
-        let sealed = self.phases.time("seal", || bound.seal())?;
-        let image = self.path.display().to_string();
-        Ok(Ready { sealed, outcome: self.outcome, key: self.key, image, phases: self.phases })
+        let phases = &mut self.told.phases;
+        let bound = phases.time("bind", || mapped.bind(symbols))?;
+        let sealed = phases.time("seal", || bound.seal())?;
+        Ok(Ready { sealed, told: self.told })
     }
 }
 
@@ -74,16 +82,13 @@ impl Prepared {
 #[derive(Debug)]
 pub struct Ready {
     sealed: Sealed,
-    outcome: Outcome,
-    key: Option<Key>,
-    image: String,
-    phases: Phases,
+    told: Told,
 }
 
 impl Ready {
     /// Where the time went so far.
     pub fn phases(&self) -> &Phases {
-        &self.phases
+        &self.told.phases
     }
 
     /// The image itself, which may be described to tools before it runs.
@@ -93,7 +98,7 @@ impl Ready {
 
     /// Adds a step of the caller's own to the phases.
     pub fn add_phase(&mut self, phase: Phase) {
-        self.phases.add(phase.name, phase.time);
+        self.told.phases.add(phase.name, phase.time);
     }
 
     /// Lets the dynamic linker's answers include the image's exports: see [`Sealed::offer_exports`].
@@ -117,59 +122,17 @@ impl Ready {
     ///
     /// # Errors
     /// No memory is left to note the finalisers; then nothing has run.
-    pub unsafe fn initialise(self, arguments: &Arguments) -> Result<Code, Error> {
+    pub unsafe fn initialise(self, arguments: &Arguments) -> Result<Loaded, Error> {
         // SAFETY: the caller's promise.
-        let loaded = unsafe { self.sealed.initialise(arguments) }?;
-        Ok(Code { loaded, outcome: self.outcome, key: self.key, image: self.image, phases: self.phases })
-    }
-}
-
-/// Code that runs. Dropping it runs its finalisers and unmaps it.
-#[derive(Debug)]
-pub struct Code {
-    loaded: Loaded,
-    outcome: Outcome,
-    key: Option<Key>,
-    image: String,
-    phases: Phases,
-}
-
-impl Code {
-    /// Whether saved code is used, or why not.
-    pub fn outcome(&self) -> &Outcome {
-        &self.outcome
+        unsafe { self.initialise_told(arguments) }.map(|(loaded, _)| loaded)
     }
 
-    /// The key; `None` for a saved image that was loaded by its name.
-    pub fn key(&self) -> Option<&Key> {
-        self.key.as_ref()
-    }
-
-    /// Where the time went.
-    pub fn phases(&self) -> &Phases {
-        &self.phases
-    }
-
-    /// The loaded image itself.
-    pub fn loaded(&self) -> &Loaded {
-        &self.loaded
-    }
-
-    /// Keeps the code to the end of the process; its finalisers run at exit.
-    pub fn leak(self) -> &'static Loaded {
-        self.loaded.leak()
-    }
-
-    /// The function of that name.
-    ///
     /// # Safety
-    /// `F` is the function's type: no check of it is possible.
-    ///
-    /// # Errors
-    /// [`Error::NoFunction`] if the image offers no such function.
-    pub unsafe fn function<F: FnPointer>(&self, name: &str) -> Result<Function<'_, F>, Error> {
+    /// As for [`Ready::initialise`].
+    pub(crate) unsafe fn initialise_told(self, arguments: &Arguments) -> Result<(Loaded, Told), Error> {
+        let Ready { sealed, mut told } = self;
         // SAFETY: the caller's promise.
-        let function = unsafe { self.loaded.function(name) };
-        function.ok_or_else(|| Error::NoFunction { image: self.image.clone(), name: name.to_owned() })
+        let loaded = told.phases.time("initialise", || unsafe { sealed.initialise(arguments) })?;
+        Ok((loaded, told))
     }
 }

@@ -11,7 +11,7 @@ use crate::options::CompileOptions;
 use crate::outcome::{MissReason, Outcome};
 use crate::prepared::Prepared;
 use crate::program::{Input, Program};
-use crate::start::{Start, in_memory};
+use crate::start::{NEVER, Start, in_memory};
 use larder_format::bundle::decode_sources;
 use larder_format::image::verify_digest;
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
@@ -76,22 +76,22 @@ impl Larder {
         options: &CompileOptions,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
-        let mut start = Start::new(self, options);
+        let mut start = Start::new(self, options, &NEVER);
+        let name = path.display().to_string();
         // SAFETY: the caller's promise.
         let error = match unsafe { map(&mut start, &file, path) } {
-            Ok(mapped) => return Ok(start.finish(mapped, Outcome::Hit, None, path.to_owned())),
+            Ok(mapped) => return Ok(start.finish((mapped, path.to_owned()), name, Outcome::Hit, None)),
             Err(error) => error,
         };
         let Some(reason) = MissReason::of_load(&error) else { return Err(error.into()) };
         let Some(source) = source_in(&file, &reason) else {
             return Err(Error::ForeignImage { path: path.to_owned(), reason });
         };
-        let name = path.display().to_string();
         let mut prepared = match decode_sources(&source) {
             Some(inputs) => start.prepare(program_of(&name, &inputs), progress)?,
-            None => start.prepare(Module::bytes(&name, source).into(), progress)?,
+            None => start.prepare(Module::owned(name.clone(), source).into(), progress)?,
         };
-        prepared.warnings.insert(0, format!("{name}: {reason}; using the module in it"));
+        prepared.told.warnings.insert(0, format!("{name}: {reason}; using the module in it"));
         Ok(prepared)
     }
 }

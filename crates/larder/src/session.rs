@@ -1,50 +1,109 @@
-//! A session: the symbols that images of one process see, and the way from a module to a function in one call.
+//! A session: the images loaded into one process, and the symbols they see.
 //!
-//! The process's own symbols are opt-in: an image sees what the host hands in by name, and libc only if the host says so.
+//! The process's own symbols are opt-in: an image sees what the host hands in by name, what other images of the session offer, and libc
+//! only if the host says so.
+//!
+//! A session can be used from many threads at once, and clones of it are the same session.
+
+mod background;
+mod code;
+mod symbols;
 
 use crate::error::Error;
 use crate::larder::{Larder, Progress};
+use crate::observe::Event;
 use crate::options::CompileOptions;
-use crate::prepared::Code;
+use crate::prepared::{Prepared, Told};
 use crate::program::Program;
-use larder_runtime::{Address, Arguments, Chain, Names, ProcessSymbols, Resolve};
+use crate::start::{NEVER, Start};
+pub use background::{Loading, Status};
+use code::Image;
+pub use code::{Code, OwnedFunction};
+use larder_runtime::{Address, Arguments, Loaded, Wanted};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+use symbols::{Answers, Symbols};
 
-/// Symbols by name, for images that are loaded with them.
+/// Images of one process and the symbols they see.
+///
+/// Who answers to a name that an image needs, in this order: definitions of the host and exports of images, of which the latest counts; the
+/// process, if [asked for](Session::use_process_symbols); the host's [callbacks](Session::resolve_with).
+///
+/// An image is loaded as long as a [`Code`] of it, or another image that is bound to it, exists, or the session [keeps](Session::keep) it. The
+/// session itself ends with the last of its clones and of its handles.
+#[derive(Debug, Clone)]
+pub struct Session(Arc<Shared>);
+
+/// What the clones of a session have in common.
 #[derive(Debug)]
-pub struct Session<'l> {
-    larder: &'l Larder,
-    names: Names,
-    process_symbols: bool,
+struct Shared {
+    larder: Arc<Larder>,
+    symbols: Symbols,
+    images: Mutex<Vec<Weak<Image>>>,
+    /// Images that stay with the session though nobody holds a handle of them.
+    kept: Mutex<Vec<Arc<Image>>>,
 }
 
-impl Larder {
-    /// A session without symbols.
-    pub fn session(&self) -> Session<'_> {
-        Session { larder: self, names: Names::new(), process_symbols: false }
+/// Numbers of images.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Session {
+    /// A session without symbols. Several sessions may share one [`Larder`].
+    pub fn new(larder: impl Into<Arc<Larder>>) -> Session {
+        Session(Arc::new(Shared {
+            larder: larder.into(),
+            symbols: Symbols::default(),
+            images: Mutex::default(),
+            kept: Mutex::default(),
+        }))
     }
-}
 
-impl Session<'_> {
-    /// Hands in a name. A later definition replaces an earlier one, for images that are loaded after it.
+    /// Where code is taken from, and kept.
+    pub fn larder(&self) -> &Arc<Larder> {
+        &self.0.larder
+    }
+
+    /// Hands in a name: of a function, or of data. It replaces earlier definitions, for images that are loaded after it.
     ///
     /// Nothing is called or read until an image is loaded; [`Session::load_or_compile`] has the contract.
-    pub fn define(&mut self, name: &str, address: Address) -> &mut Self {
-        // A name with a NUL is one that no image can ask for.
-        let _ = self.names.insert(name, address);
+    pub fn define(&self, name: &str, address: Address) -> &Self {
+        self.define_all([(name, address)])
+    }
+
+    /// Hands in a whole table of names at once.
+    pub fn define_all<'a>(&self, names: impl IntoIterator<Item = (&'a str, Address)>) -> &Self {
+        self.0.symbols.define(names);
         self
+    }
+
+    /// Takes a definition back, for images that are loaded later. Those that are loaded keep the address. What it had replaced counts again.
+    /// Says whether there was one.
+    pub fn undefine(&self, name: &str) -> bool {
+        self.0.symbols.undefine(name)
     }
 
     /// Lets images see what `dlsym` sees: the C library and whatever else the process has loaded.
-    pub fn use_process_symbols(&mut self) -> &mut Self {
-        self.process_symbols = true;
+    pub fn use_process_symbols(&self) -> &Self {
+        self.0.symbols.use_process();
         self
     }
 
-    /// Takes the program's code from the store, or compiles it; binds it to the session's symbols and runs its initialisers.
+    /// Asks `answer` for names that nobody else knows. Of several callbacks, the first that knows a name answers. They run on the thread that
+    /// loads, and may use the session.
+    pub fn resolve_with(&self, answer: impl Fn(&Wanted<'_>) -> Option<Address> + Send + Sync + 'static) -> &Self {
+        self.0.symbols.add_callback(Arc::new(answer));
+        self
+    }
+
+    /// Takes the program's code from the store, or compiles it; binds it to the session's symbols and runs its initialisers. From then on
+    /// later images see its exports.
     ///
     /// # Safety
     /// This runs the program's code: its inputs are trusted. Each symbol that was handed in has the type which they declare it with,
-    /// and stays valid while the code is loaded. Under a key of the caller's, equal keys mean equal inputs.
+    /// and stays valid while the code is loaded. Under a key of the caller's, equal keys mean equal inputs. Finalisers of the code may run
+    /// on any thread that drops the last handle.
     ///
     /// # Errors
     /// An input can't be read, compiled or linked, or asks for names that the session does not have.
@@ -53,11 +112,115 @@ impl Session<'_> {
         program: impl Into<Program<'a>>,
         options: &CompileOptions,
     ) -> Result<Code, Error> {
-        let prepared = self.larder.prepare(program, options, &mut |_: Progress<'_>| {})?;
-        let process: &dyn Resolve = &ProcessSymbols;
-        let nothing = Names::new();
-        let ready = prepared.bind(&Chain(&[&self.names, if self.process_symbols { process } else { &nothing }]))?;
         // SAFETY: the caller's promise.
-        unsafe { ready.initialise(&Arguments::none()) }
+        unsafe { self.load(program.into(), options, &NEVER, &mut |_| {}) }
     }
+
+    /// The same; `progress` hears how far it is, on this thread.
+    ///
+    /// # Safety
+    /// As for [`Session::load_or_compile`].
+    ///
+    /// # Errors
+    /// As for [`Session::load_or_compile`].
+    pub unsafe fn load_with_progress<'a>(
+        &self,
+        program: impl Into<Program<'a>>,
+        options: &CompileOptions,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Code, Error> {
+        // SAFETY: the caller's promise.
+        unsafe { self.load(program.into(), options, &NEVER, progress) }
+    }
+
+    /// Loads a saved image by its name: see [`Larder::prepare_image`].
+    ///
+    /// # Safety
+    /// As for [`Session::load_or_compile`], and nobody may write to the file while the image is loaded.
+    ///
+    /// # Errors
+    /// As [`Larder::prepare_image`], or the image asks for names that the session does not have.
+    pub unsafe fn load_image(&self, path: &Path, options: &CompileOptions) -> Result<Code, Error> {
+        // SAFETY: the caller's promise.
+        let prepared = unsafe { self.0.larder.prepare_image(path, options, &mut |_| {}) }?;
+        // SAFETY: the caller's promise.
+        unsafe { self.start(prepared) }
+    }
+
+    /// Keeps code as long as the session, whatever becomes of its handles: for hosts whose later code may use all that was loaded before, as
+    /// at the prompt of an interpreter.
+    pub fn keep(&self, code: &Code) {
+        let mut kept = lock(&self.0.kept);
+        if !kept.iter().any(|other| Arc::ptr_eq(other, &code.image)) {
+            kept.push(Arc::clone(&code.image));
+        }
+    }
+
+    /// Undoes [`Session::keep`]. Says whether the code was kept.
+    pub fn release(&self, code: &Code) -> bool {
+        // The handle in the caller's hands keeps the image from going while the lock is held.
+        let mut kept = lock(&self.0.kept);
+        let count = kept.len();
+        kept.retain(|other| !Arc::ptr_eq(other, &code.image));
+        kept.len() < count
+    }
+
+    /// The images that are loaded now, in the order in which they were.
+    pub fn images(&self) -> Vec<Code> {
+        let images = lock(&self.0.images).clone();
+        images.iter().filter_map(Weak::upgrade).map(|image| self.handle(image)).collect()
+    }
+
+    /// # Safety
+    /// As for [`Session::load_or_compile`].
+    unsafe fn load(
+        &self,
+        program: Program<'_>,
+        options: &CompileOptions,
+        cancelled: &AtomicBool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Code, Error> {
+        let prepared = Start::new(&self.0.larder, options, cancelled).prepare(program, progress)?;
+        if cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.start(prepared) }
+    }
+
+    /// # Safety
+    /// As for [`Session::load_or_compile`].
+    unsafe fn start(&self, prepared: Prepared) -> Result<Code, Error> {
+        let since = Instant::now();
+        let answers = Answers::new(&self.0.symbols);
+        let ready = prepared.bind(&answers)?;
+        let used = answers.into_used();
+        // SAFETY: the caller's promise.
+        let (loaded, told) = unsafe { ready.initialise_told(&Arguments::none()) }?;
+        let code = self.add(loaded, told, used);
+        self.0.larder.observer.tell(&Event::Loaded { name: code.name(), time: since.elapsed() });
+        Ok(code)
+    }
+
+    fn add(&self, loaded: Loaded, told: Told, used: Vec<Arc<Image>>) -> Code {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let image = Arc::new(Image::new(loaded, told, used, id, Arc::downgrade(&self.0)));
+        self.0.symbols.offer(&image);
+        let mut images = lock(&self.0.images);
+        // Those that are gone are swept out when the list would grow.
+        if images.len() == images.capacity() {
+            images.retain(|image| image.strong_count() > 0);
+        }
+        images.push(Arc::downgrade(&image));
+        drop(images);
+        self.handle(image)
+    }
+
+    fn handle(&self, image: Arc<Image>) -> Code {
+        Code { image, _session: Arc::clone(&self.0) }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,12 +13,13 @@
 use crate::compile::{Compilation, Content, compile};
 use crate::error::Error;
 use crate::key::{CodeFields, KeyFields, ModuleId};
-use crate::larder::{Larder, Progress, TRIPLE};
+use crate::larder::{Larder, Progress, TRIPLE, Trust};
 use crate::module::{From, Module};
+use crate::observe::Event;
 use crate::options::{CompileOptions, ThreadLocals};
 use crate::outcome::{MissReason, ModuleOutcome, Outcome, chain};
 use crate::phases::Phases;
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Told};
 use crate::program::Program;
 use crate::saved::{GOOD_IMAGE, is_linked_elf};
 use crate::toolchain::toolchain;
@@ -27,6 +28,8 @@ use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, Waiting};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// What is known of a program before its inputs are read.
 pub(crate) struct Known {
@@ -44,30 +47,44 @@ pub(crate) struct Start<'l> {
     /// What became of each module, if something was compiled.
     pub(crate) modules: Vec<ModuleOutcome>,
     warnings: Vec<String>,
+    cancelled: &'l AtomicBool,
 }
 
+/// What gives up nothing.
+pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
+
 impl<'l> Start<'l> {
-    /// Thread-local variables become dynamic where there is no place for static ones now.
-    pub(crate) fn new(larder: &'l Larder, options: &CompileOptions) -> Start<'l> {
+    /// Thread-local variables become dynamic where there is no place for static ones now. What waits or compiles ends once `cancelled` is set.
+    pub(crate) fn new(larder: &'l Larder, options: &CompileOptions, cancelled: &'l AtomicBool) -> Start<'l> {
         let mut options = options.clone();
         if options.thread_locals == ThreadLocals::Static && has_place_for_static_tls().is_err() {
             options.thread_locals = ThreadLocals::Dynamic;
         }
-        Start { larder, options, phases: Phases::default(), modules: Vec::new(), warnings: Vec::new() }
+        Start { larder, options, phases: Phases::default(), modules: Vec::new(), warnings: Vec::new(), cancelled }
     }
 
+    /// Finds the program's code, or compiles it.
     pub(crate) fn prepare(
         &mut self,
         mut program: Program<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
         let known = self.know(&mut program)?;
+        let name = program.name().to_owned();
+        let observer = &self.larder.observer;
         let reason = match self.look_up(&known.key) {
-            Ok((mapped, path)) => return Ok(self.finish(mapped, Outcome::Hit, Some(known.key), path)),
+            Ok(found) => {
+                observer.tell(&Event::Hit { name: &name, key: &known.key });
+                self.compare(program, &known, &found.1, progress)?;
+                return Ok(self.finish(found, name, Outcome::Hit, Some(known.key)));
+            }
             Err(reason) => reason,
         };
-        let larder = self.larder;
-        let lease = match larder.store() {
+        observer.tell(&Event::Miss { name: &name, key: &known.key, reason: &reason });
+        if self.larder.settings.trust == Trust::MustHit {
+            return Err(Error::MustHit { program: name, reason });
+        }
+        let lease = match self.larder.store() {
             Ok(store) => self.lease(store, &known.key, progress),
             Err(why) => {
                 if *why != MissReason::StoreOff {
@@ -76,27 +93,58 @@ impl<'l> Start<'l> {
                 None
             }
         };
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
         if lease.is_some() {
             // Another process may have published it since we looked.
-            if let Ok((mapped, path)) = self.look_up(&known.key) {
-                return Ok(self.finish(mapped, Outcome::Hit, Some(known.key), path));
+            if let Ok(found) = self.look_up(&known.key) {
+                return Ok(self.finish(found, name, Outcome::Hit, Some(known.key)));
             }
         }
         let image = self.compile(program, &known, progress)?;
-        let (mapped, path) = self.keep(lease, &image, &known.key)?;
-        Ok(self.finish(mapped, Outcome::Miss(reason), Some(known.key), path))
+        let kept = self.keep(lease, &image, &known.key)?;
+        Ok(self.finish(kept, name, Outcome::Miss(reason), Some(known.key)))
     }
 
-    pub(crate) fn finish(&mut self, mapped: Mapped, outcome: Outcome, key: Option<Key>, path: PathBuf) -> Prepared {
-        Prepared {
-            mapped,
+    /// If the caller doesn't trust saved code: makes it once more, and compares every byte.
+    fn compare(
+        &mut self,
+        program: Program<'_>,
+        known: &Known,
+        path: &Path,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), Error> {
+        if self.larder.settings.trust != Trust::Check {
+            return Ok(());
+        }
+        let name = program.name().to_owned();
+        let made = self.compile(program, known, progress)?;
+        let saved = std::fs::read(path).map_err(|source| Error::Module { path: path.to_owned(), source })?;
+        if saved == made {
+            return Ok(());
+        }
+        let offset = saved.iter().zip(&made).take_while(|(one, other)| one == other).count() as u64;
+        Err(Error::Different { program: name, path: path.to_owned(), offset })
+    }
+
+    pub(crate) fn finish(
+        &mut self,
+        (mapped, path): (Mapped, PathBuf),
+        name: String,
+        outcome: Outcome,
+        key: Option<Key>,
+    ) -> Prepared {
+        let told = Told {
+            name,
             outcome,
             key,
             path,
             phases: std::mem::take(&mut self.phases),
             modules: std::mem::take(&mut self.modules),
             warnings: std::mem::take(&mut self.warnings),
-        }
+        };
+        Prepared { mapped, told }
     }
 
     /// The program's key, without reading its inputs if that can be helped.
@@ -169,7 +217,7 @@ impl<'l> Start<'l> {
         let lease = self.phases.time("lease", || {
             store.lease_while(key, |Waiting { holder, waited }| {
                 progress(Progress::Waiting { holder, waited });
-                true
+                !self.cancelled.load(Ordering::Relaxed)
             })
         });
         lease.unwrap_or_else(|error| {
@@ -190,8 +238,12 @@ impl<'l> Start<'l> {
             .time("read", || program.inputs.into_iter().zip(&known.digests).map(read).collect::<Result<Vec<_>, _>>())?;
         let Larder { host, .. } = self.larder;
         let code = CodeFields { options: &self.options, host, triple: TRIPLE, toolchain: &known.toolchain };
-        let what = Compilation { larder: self.larder, inputs: &inputs, key: known.key, code };
+        let cancelled = self.cancelled;
+        let what = Compilation { larder: self.larder, inputs: &inputs, key: known.key, code, cancelled };
+        let since = Instant::now();
         let compiled = compile(&what, &mut self.phases, progress)?;
+        let name = inputs.first().map_or("", |input| &input.name);
+        self.larder.observer.tell(&Event::Compiled { name, key: &known.key, time: since.elapsed() });
         self.modules = compiled.modules;
         Ok(compiled.image)
     }

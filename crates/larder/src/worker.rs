@@ -17,6 +17,7 @@ mod locate;
 mod modules;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use larder_format::wire::{
@@ -171,6 +172,9 @@ pub enum CompileError {
         /// The limit in bytes, if there was one.
         memory_max: Option<u64>,
     },
+    /// Nobody waits for it any more, so the worker was stopped.
+    #[error("the compilation was given up")]
+    Cancelled,
     /// There is no worker.
     #[error(
         "larder-worker was found neither beside {} nor in PATH; install it there, or name it in LARDER_WORKER",
@@ -256,20 +260,22 @@ impl Worker {
         limits: &Limits,
         progress: &mut dyn FnMut(Step),
     ) -> Result<Compiled, CompileError> {
-        self.compile_keeping(request, module, limits, None, progress)
+        self.compile_keeping(request, module, limits, None, &AtomicBool::new(false), progress)
     }
 
-    /// As [`compile`](Self::compile); parts whose objects are kept already are not made. The result is the same.
+    /// As [`compile`](Self::compile); parts whose objects are kept already are not made. The result is the same. Ends with
+    /// [`CompileError::Cancelled`] soon after `cancelled` is set.
     pub fn compile_keeping(
         &self,
         request: &Request,
         module: &[u8],
         limits: &Limits,
         kept: Option<&dyn KeptObjects>,
+        cancelled: &AtomicBool,
         progress: &mut dyn FnMut(Step),
     ) -> Result<Compiled, CompileError> {
         let wire_request = wire_request(request, limits, kept.is_some())?;
-        conversation::hold(self, &wire_request, module, limits, kept, progress)
+        conversation::hold(self, &wire_request, module, limits, kept, cancelled, progress)
     }
 
     /// What linkers see of each module; `modules` are names and bytes.

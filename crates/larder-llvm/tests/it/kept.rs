@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use larder::worker::{CompileError, Compiled, KeptObjects, Limits, Request, Worker};
@@ -32,7 +32,14 @@ impl KeptObjects for Memory {
 }
 
 pub(crate) fn keeping(request: &Request, module: &[u8], kept: &dyn KeptObjects) -> Result<Compiled, CompileError> {
-    Worker::at(WORKER).compile_keeping(request, module, &Limits::default(), Some(kept), &mut |_| ())
+    Worker::at(WORKER).compile_keeping(
+        request,
+        module,
+        &Limits::default(),
+        Some(kept),
+        &AtomicBool::new(false),
+        &mut |_| (),
+    )
 }
 
 #[test]
@@ -111,7 +118,14 @@ fn work_done_before_a_crash_is_not_done_again() {
         let directory = tempfile::tempdir().expect("a directory");
         let (worker, id) = noting(&directory);
         let killer = Killer { kept: Memory::default(), id, asked: AtomicUsize::new(0) };
-        let crashed = worker.compile_keeping(&request, &module, &Limits::default(), Some(&killer), &mut |_| ());
+        let crashed = worker.compile_keeping(
+            &request,
+            &module,
+            &Limits::default(),
+            Some(&killer),
+            &AtomicBool::new(false),
+            &mut |_| (),
+        );
         assert!(matches!(crashed, Err(CompileError::Crashed { signal: libc::SIGKILL, .. })), "{crashed:?}");
         assert_eq!(killer.kept.digests().len(), 2);
         let repeated = keeping(&request, &module, &killer.kept).expect("compiled");

@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ const GRACE_STEP: Duration = Duration::from_millis(2);
 /// How long a worker may take to say what it is: a hundred times what it needs. More than this it has no reason to say.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 const ANSWER_LEN_MAX: u64 = 1 << 20;
+/// How soon a compilation ends that nobody waits for any more.
+const ATTENTION: Duration = Duration::from_millis(50);
 /// As good as no deadline, and still a point in time.
 pub(super) const LONG: Duration = Duration::from_secs(1 << 30);
 
@@ -44,6 +47,7 @@ pub(super) fn hold(
     module: &[u8],
     limits: &Limits,
     kept: Option<&dyn KeptObjects>,
+    cancelled: &AtomicBool,
     progress: &mut dyn FnMut(Step),
 ) -> Result<Compiled, CompileError> {
     let deadline = Instant::now() + limits.timeout.unwrap_or(LONG);
@@ -59,7 +63,8 @@ pub(super) fn hold(
             scope.spawn(move || keep_all(kept, &to_keep));
             Kept { kept, objects, digests: HashMap::new() }
         });
-        let mut listener = Listener { replies, answers, deadline, store, compiled: Compiled::default(), progress };
+        let compiled = Compiled::default();
+        let mut listener = Listener { replies, answers, deadline, cancelled, store, compiled, progress };
         let heard = listener.listen();
         let compiled = listener.end();
         let status = bury(&mut child, &heard);
@@ -155,6 +160,8 @@ pub(super) enum Verdict {
     /// Neither of both came, and why.
     Silence(String),
     TimedOut,
+    /// Nobody waits for it any more.
+    Cancelled,
 }
 
 /// The kept objects, and those of this compilation on their way to them.
@@ -187,6 +194,7 @@ struct Listener<'a> {
     replies: Receiver<Heard>,
     answers: Sender<Answer>,
     deadline: Instant,
+    cancelled: &'a AtomicBool,
     store: Option<Kept<'a>>,
     compiled: Compiled,
     progress: &'a mut dyn FnMut(Step),
@@ -197,7 +205,7 @@ impl Listener<'_> {
         let mut furthest = 0.0;
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
-            match self.replies.recv_timeout(left) {
+            match self.replies.recv_timeout(left.min(ATTENTION)) {
                 Ok(Ok(Reply::Progress(progress))) => {
                     let step = Step::from(progress);
                     // Threads report as they come; what a person sees never goes back.
@@ -216,8 +224,12 @@ impl Listener<'_> {
                 Ok(Ok(Reply::Failed(failed))) => return Verdict::Failed(failed),
                 Ok(Ok(Reply::Symbols(_))) => return Verdict::Silence("it answers another question".to_owned()),
                 Ok(Err(why)) => return Verdict::Silence(why),
-                Err(RecvTimeoutError::Timeout) => return Verdict::TimedOut,
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Verdict::TimedOut,
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Verdict::Silence("it was cut off".to_owned()),
+            }
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Verdict::Cancelled;
             }
         }
     }
@@ -295,6 +307,7 @@ impl End {
         match heard {
             Verdict::Done(done) => finish(compiled, done).map_err(|why| worker.protocol(why, stderr.as_bytes())),
             Verdict::Failed(failed) => Err(failure(failed, compiled.warnings, &stderr, limits)),
+            Verdict::Cancelled => Err(CompileError::Cancelled),
             Verdict::TimedOut => Err(CompileError::TimedOut { limit: limits.timeout.unwrap_or(LONG) }),
             Verdict::Silence(why) => Err(match status.ok().and_then(|status| status.signal()) {
                 Some(signal) => CompileError::Crashed { signal, stderr },

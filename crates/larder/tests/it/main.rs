@@ -1,10 +1,12 @@
 //! The library as a host uses it: a key of its own, symbols by name, typed functions. The worker is real.
 
 use larder::runtime::LoadError;
-use larder::{CompileOptions, Error, Larder, MissReason, Module, Outcome, Settings, StorePlace};
+use larder::{CompileOptions, Error, Larder, MissReason, Module, Outcome, Session, Settings, StorePlace};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::path::Path;
+
+mod sessions;
 
 /// `run(x)` asks the host to double `x` and adds one.
 const MODULE: &str = "declare i32 @host_double(i32)
@@ -24,16 +26,19 @@ extern "C" fn triple(x: i32) -> i32 {
 }
 
 fn open(dir: &Path) -> Larder {
+    Larder::open(settings(dir))
+}
+
+fn settings(dir: &Path) -> Settings {
     let mut settings = Settings::default();
     settings.store = StorePlace::Dir(dir.join("store"));
-    Larder::open(settings)
+    settings
 }
 
 /// Loads the module under a key, calls it, and says how it was come by and whether it was built.
 fn start(dir: &Path, key: &[u8], host: extern "C" fn(i32) -> i32) -> Result<(Outcome, bool, i32), Error> {
     let built = Cell::new(false);
-    let larder = open(dir);
-    let mut session = larder.session();
+    let session = Session::new(open(dir));
     session.define("host_double", host as *const ());
     let module = Module::keyed("a query", key, || {
         built.set(true);
@@ -75,10 +80,10 @@ fn other_options_are_another_entry() -> Result<(), Error> {
 #[test]
 fn what_the_host_does_not_hand_in_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
-    let larder = open(dir.path());
+    let session = Session::new(open(dir.path()));
     let module = Module::bytes("m", MODULE.as_bytes());
     // SAFETY: nothing of it runs.
-    let error = unsafe { larder.session().load_or_compile(module, &CompileOptions::default()) }.err();
+    let error = unsafe { session.load_or_compile(module, &CompileOptions::default()) }.err();
     match error {
         Some(Error::Load(LoadError::Unresolved { names, .. })) => assert_eq!(names, ["host_double"]),
         other => panic!("{other:?}"),
