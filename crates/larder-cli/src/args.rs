@@ -4,7 +4,9 @@ use crate::inputs::ExtraInputs;
 use crate::lli;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
 use larder::format::cpu::{CpuFeatures, x86_64};
-use larder::{CompileOptions, Cpu, CpuBase, Exports, Larder, Level, Settings, Split, StorePlace, ThreadLocals};
+use larder::{
+    CompileOptions, Cpu, CpuBase, Exports, Larder, Level, RawPointers, Settings, Split, StorePlace, ThreadLocals,
+};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -316,6 +318,7 @@ impl CodeArgs {
             lto: self.lto,
             split: self.split,
             thread_locals,
+            raw_pointers: RawPointers::Ignore,
         })
     }
 }

@@ -7,7 +7,8 @@
 //! A conversation: the client sends [`Request`] and the module's bytes; the worker answers any number of [`Progress`],
 //! [`Diagnostic`], [`Question`] and [`Object`] frames, then exactly one [`Done`] or [`Failed`], and ends. The client meets each
 //! [`Question`], whether it has the object of a part already, with one [`Answer`], in any order; the worker goes on with other
-//! parts meanwhile. An object that the client has isn't sent.
+//! parts meanwhile. An object that the client has isn't sent. A module in which addresses of the client's process were found comes back
+//! without them, in a frame of its own kind.
 //!
 //! Another conversation is about several modules: the client sends [`ModulesRequest`] and the bytes of each; the worker answers with a
 //! [`Symbols`] frame for each, or with one [`Object`] frame, and ends as above.
@@ -26,14 +27,16 @@
 //! doesn't match can't be trusted to mean the same by an option.
 
 mod modules;
+mod pointers;
 mod reply;
 mod request;
 
 pub use modules::{ModulesRequest, ModulesTask, SymbolKind, Symbols};
+pub use pointers::{PointerFate, PointerUse, RawPointers, Region, SessionObject, UnknownRawPointers};
 pub use reply::{
     Diagnostic, Done, Failed, FailureKind, Object, Phase, PhaseTime, Progress, Question, Reply, Severity, WorkerVersion,
 };
-pub use request::{Answer, OptLevel, Request, Split, UnknownLevel, UnknownSplit};
+pub use request::{Answer, OptLevel, Request, Split, UnitRequest, UnknownLevel, UnknownSplit};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,7 +44,7 @@ use serde::de::DeserializeOwned;
 /// First bytes of each frame.
 pub const MAGIC: [u8; 4] = *b"LDRW";
 /// Version of the frames and of all payloads.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// Length of a frame's head in bytes.
 pub const HEAD_LEN: usize = 16;
 /// The longest JSON payload in bytes.
@@ -54,7 +57,7 @@ pub const BLOB_LEN_MAX: u64 = 16 << 30;
 pub enum FrameKind {
     /// [`Request`], to the worker.
     Request,
-    /// The module's bytes, to the worker.
+    /// The module's bytes: to the worker, or from it without the addresses that were in them.
     Module,
     /// [`Progress`], from the worker.
     Progress,
@@ -259,9 +262,9 @@ mod tests {
             let (kind, payload, _) = split_frame(&frame).expect("a frame");
             for length in 0..payload.len() {
                 let decoded = Reply::decode(kind, payload[..length].to_vec());
-                // An object may be as short as its name.
-                let name_only = kind == FrameKind::Object && decoded.is_ok();
-                assert!(decoded.is_err() || name_only, "{length} of {kind:?}");
+                // An object may be as short as its name, a module may be anything.
+                let is_blob = matches!(kind, FrameKind::Object | FrameKind::Module);
+                assert!(decoded.is_err() || is_blob, "{length} of {kind:?}");
             }
         }
     }

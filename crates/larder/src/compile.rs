@@ -84,7 +84,12 @@ fn make(
     });
     let parts = parts?;
     add_phases(&parts, phases);
-    let source = Sourced { packed, raw: &source };
+    let rescued = rescued(&parts);
+    let source = match &rescued {
+        Rescued::Nothing => Sourced { packed, raw: &source },
+        Rescued::One(module) => Sourced { packed: packed.is_some().then(|| pack(module)), raw: module },
+        Rescued::OneOfMany => Sourced { packed: None, raw: &source },
+    };
     let image = phases.time("link", || link(what, &parts, &source))?;
     if let Some(dir) = &what.larder.settings.save_temps {
         save(dir, &parts, &image)?;
@@ -98,6 +103,25 @@ fn source<'a>(inputs: &'a [Content<'_>]) -> Cow<'a, [u8]> {
     match inputs {
         [only] => Cow::Borrowed(&only.bytes),
         many => encode_sources(&many.iter().map(|input| &*input.bytes).collect::<Vec<_>>()).into(),
+    }
+}
+
+/// Addresses of this process may not be saved: what stands in the image's module instead.
+enum Rescued<'a> {
+    /// There were none.
+    Nothing,
+    /// The only module, without them.
+    One(&'a [u8]),
+    /// One of several modules had some, and which input it came from isn't known.
+    OneOfMany,
+}
+
+fn rescued<'a>(parts: &'a [Part<'_>]) -> Rescued<'a> {
+    let mut found = parts.iter().filter_map(|part| part.generated()?.raw.rescued.as_deref());
+    match (found.next(), parts) {
+        (None, _) => Rescued::Nothing,
+        (Some(module), [_]) => Rescued::One(module),
+        _ => Rescued::OneOfMany,
     }
 }
 
@@ -135,7 +159,13 @@ fn add_phases(parts: &[Part<'_>], phases: &mut Phases) {
 
 fn outcome(part: &Part<'_>) -> Option<ModuleOutcome> {
     let generated = part.generated()?;
-    Some(ModuleOutcome { name: part.name.clone(), outcome: generated.outcome.clone(), parts: generated.parts })
+    Some(ModuleOutcome {
+        name: part.name.clone(),
+        outcome: generated.outcome.clone(),
+        parts: generated.parts,
+        pointers: generated.raw.pointers.clone(),
+        session_objects: generated.raw.session_objects.clone(),
+    })
 }
 
 impl Part<'_> {

@@ -17,6 +17,7 @@ use crate::outcome::{MissReason, Outcome};
 use crate::parts::{PartCounts, StoredParts};
 use crate::worker::{CompileError, KeptObjects, Request, Step, Symbols};
 use larder_format::cpu::CpuFeatures;
+use larder_format::wire::{PointerUse, SessionObject};
 use larder_store::{Key, Lease};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -39,12 +40,29 @@ pub(crate) struct Generated {
     pub(crate) phases: Vec<(String, Duration)>,
     /// How much the worker generated; nothing if the objects were kept.
     pub(crate) parts: PartCounts,
+    /// What was found of addresses of this process; nothing if the objects were kept.
+    pub(crate) raw: RawAddresses,
+}
+
+/// Addresses of this process in a module.
+#[derive(Debug, Default)]
+pub(crate) struct RawAddresses {
+    pub(crate) session_objects: Vec<SessionObject>,
+    pub(crate) pointers: Vec<PointerUse>,
+    /// The module without them, as bitcode; `None` if there were none.
+    pub(crate) rescued: Option<Vec<u8>>,
 }
 
 impl Generated {
     /// A module whose objects were kept.
     fn kept(objects: ModuleObjects) -> Self {
-        Generated { outcome: Outcome::Hit, objects, phases: Vec::new(), parts: PartCounts::default() }
+        Generated {
+            outcome: Outcome::Hit,
+            objects,
+            phases: Vec::new(),
+            parts: PartCounts::default(),
+            raw: RawAddresses::default(),
+        }
     }
 }
 
@@ -193,7 +211,8 @@ impl Generator<'_> {
             return Ok(Generated::kept(objects));
         }
         let generated = self.compile(index, module, reason, threads, sender)?;
-        if let Some(lease) = lease {
+        // Objects that hold for this process only are no good to another.
+        if let Some(lease) = lease.filter(|_| generated.raw.rescued.is_none()) {
             // Objects that can't be kept are compiled again, the next time; the image's own publishing says what is wrong.
             let _ = generated.objects.publish(lease);
         }
@@ -217,8 +236,17 @@ impl Generator<'_> {
         threads: u32,
         sender: &Sender<Told>,
     ) -> Result<Generated, Error> {
-        let CompileOptions { level, passes, cpu, exports: _, keep_source: _, lto: _, split, thread_locals } =
-            self.code.options;
+        let CompileOptions {
+            level,
+            passes,
+            cpu,
+            exports: _,
+            keep_source: _,
+            lto: _,
+            split,
+            thread_locals,
+            raw_pointers,
+        } = self.code.options;
         let request = Request {
             name: module.name.to_owned(),
             level: level.letter().to_owned(),
@@ -226,6 +254,9 @@ impl Generator<'_> {
             features: cpu.features(self.code.host).names().collect(),
             split: *split,
             static_tls: *thread_locals == ThreadLocals::Static,
+            raw_pointers: *raw_pointers,
+            regions: self.code.regions.to_vec(),
+            unit: self.code.unit.cloned(),
             thread_count: Some(threads),
         };
         let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
@@ -246,7 +277,12 @@ impl Generator<'_> {
         let objects = compiled.objects.into_iter().map(|(_, bytes)| bytes).collect();
         let phases = compiled.phases.into_iter().map(|(name, time_us)| (name, Duration::from_micros(time_us)));
         let objects = ModuleObjects { objects, features, producer: compiled.toolchain };
-        Ok(Generated { outcome: Outcome::Miss(reason.clone()), objects, phases: phases.collect(), parts })
+        let raw = RawAddresses {
+            session_objects: compiled.session_objects,
+            pointers: compiled.pointers,
+            rescued: compiled.rescued,
+        };
+        Ok(Generated { outcome: Outcome::Miss(reason.clone()), objects, phases: phases.collect(), parts, raw })
     }
 }
 

@@ -66,7 +66,7 @@ pub use larder_runtime as runtime;
 pub use larder_store as store;
 pub use module::{BuildError, Module};
 pub use observe::{Counts, Event, Observer};
-pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError, Split, ThreadLocals};
+pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError, RawPointers, Split, ThreadLocals};
 pub use outcome::{MissReason, ModuleOutcome, Outcome};
 pub use parts::PartCounts;
 pub use phases::{Phase, Phases};

@@ -8,6 +8,8 @@
 use larder_format::cpu::{CpuFeatures, UnknownFeature, x86_64};
 /// LLVM's standard optimisation levels.
 pub use larder_format::wire::OptLevel as Level;
+/// What is done about integers that are used as addresses.
+pub use larder_format::wire::RawPointers;
 /// When a module is taken apart.
 pub use larder_format::wire::Split;
 use std::str::FromStr;
@@ -32,6 +34,8 @@ pub struct CompileOptions {
     pub split: Split,
     /// Where its thread-local variables are.
     pub thread_locals: ThreadLocals,
+    /// What is done about addresses of this process that stand in the modules as integers.
+    pub raw_pointers: RawPointers,
 }
 
 impl Default for CompileOptions {
@@ -46,6 +50,7 @@ impl Default for CompileOptions {
             lto: false,
             split: Split::Auto,
             thread_locals: ThreadLocals::Dynamic,
+            raw_pointers: RawPointers::Ignore,
         }
     }
 }

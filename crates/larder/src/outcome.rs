@@ -6,6 +6,7 @@
 use crate::parts::PartCounts;
 use larder_format::image::ImageError;
 use larder_format::objects::ObjectsError;
+use larder_format::wire::{PointerUse, SessionObject};
 use larder_runtime::LoadError;
 use larder_store::StoreError;
 use std::fmt;
@@ -35,6 +36,10 @@ pub struct ModuleOutcome {
     pub outcome: Outcome,
     /// How much was generated, and how much of an earlier compilation was used; nothing of either for a hit.
     pub parts: PartCounts,
+    /// Where addresses of this process were found in it; nothing for a hit.
+    pub pointers: Vec<PointerUse>,
+    /// Objects by which its code asks for addresses that only this process has.
+    pub session_objects: Vec<SessionObject>,
 }
 
 /// Why saved code was not used.

@@ -154,7 +154,14 @@ impl<'l> Start<'l> {
         let Larder { host, worker, .. } = self.larder;
         let store = self.larder.store().ok();
         let toolchain = self.phases.time("toolchain", || toolchain(worker, store))?;
-        let code = CodeFields { options: &self.options, host, triple: TRIPLE, toolchain: &toolchain };
+        let code = CodeFields {
+            options: &self.options,
+            host,
+            triple: TRIPLE,
+            toolchain: &toolchain,
+            regions: &[],
+            unit: None,
+        };
         let key = KeyFields { inputs: &inputs, code }.key();
         Ok(Known { key, digests, toolchain })
     }
@@ -237,7 +244,14 @@ impl<'l> Start<'l> {
             .phases
             .time("read", || program.inputs.into_iter().zip(&known.digests).map(read).collect::<Result<Vec<_>, _>>())?;
         let Larder { host, .. } = self.larder;
-        let code = CodeFields { options: &self.options, host, triple: TRIPLE, toolchain: &known.toolchain };
+        let code = CodeFields {
+            options: &self.options,
+            host,
+            triple: TRIPLE,
+            toolchain: &known.toolchain,
+            regions: &[],
+            unit: None,
+        };
         let cancelled = self.cancelled;
         let what = Compilation { larder: self.larder, inputs: &inputs, key: known.key, code, cancelled };
         let since = Instant::now();

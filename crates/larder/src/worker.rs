@@ -21,13 +21,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use larder_format::wire::{
-    self, Diagnostic, ModulesRequest, ModulesTask, OptLevel, Phase, Split, SymbolKind, VERSION, WireError,
-    WorkerVersion,
+    self, Diagnostic, ModulesRequest, ModulesTask, OptLevel, Phase, PointerUse, RawPointers, Region, SessionObject,
+    Split, SymbolKind, UnitRequest, VERSION, WireError, WorkerVersion,
 };
 use larder_link::{Mention, MentionKind};
 use thiserror::Error;
 
-/// What to compile a module into. All of it reaches generated code, except the name and the number of threads.
+/// What to compile a module into. All of it reaches generated code, except the name and the number of threads; the regions only that of
+/// modules with addresses of this process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
     /// What diagnostics call the module.
@@ -42,6 +43,12 @@ pub struct Request {
     pub split: Split,
     /// Whether the module's thread-local variables are to have a fixed distance from the thread pointer, if they fit.
     pub static_tls: bool,
+    /// What is done about integers that are used as addresses.
+    pub raw_pointers: RawPointers,
+    /// What this process has in its address space, as far as the module may speak of it. Sorted by their addresses.
+    pub regions: Vec<Region>,
+    /// What of the module is wanted; `None` for all of it.
+    pub unit: Option<UnitRequest>,
     /// Threads that generate code; `None` for as many as this process may use.
     pub thread_count: Option<u32>,
 }
@@ -89,6 +96,12 @@ pub struct Compiled {
     pub required_features: Vec<String>,
     /// Features that only some functions need, which the module is to choose at run time. Sorted.
     pub dispatched_features: Vec<String>,
+    /// Objects that only this process has, with their addresses.
+    pub session_objects: Vec<SessionObject>,
+    /// Where raw addresses were found.
+    pub pointers: Vec<PointerUse>,
+    /// The module without them, as bitcode; `None` if there were none.
+    pub rescued: Option<Vec<u8>>,
 }
 
 /// What linkers see of a module.
@@ -322,7 +335,8 @@ impl Worker {
 }
 
 fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::Request, CompileError> {
-    let Request { name, level, passes, features, split, static_tls, thread_count } = request;
+    let Request { name, level, passes, features, split, static_tls, raw_pointers, regions, unit, thread_count } =
+        request;
     let level = match level.as_str() {
         "" => OptLevel::default(),
         letter => letter.parse().map_err(|unknown: wire::UnknownLevel| CompileError::Request {
@@ -337,6 +351,9 @@ fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::
         features: features.iter().map(|name| name.trim_start_matches('+').to_owned()).collect(),
         split: *split,
         static_tls: *static_tls,
+        raw_pointers: *raw_pointers,
+        regions: regions.clone(),
+        unit: unit.clone(),
         thread_count: thread_count.unwrap_or_else(cores),
         memory_max: limits.memory_max,
         asks,

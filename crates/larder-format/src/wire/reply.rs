@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameHead, FrameKind, Symbols, WireError, from_json, json_frame};
+use super::{FrameHead, FrameKind, PointerUse, Request, SessionObject, Symbols, WireError, from_json, json_frame};
 
 /// A step of the worker, in the order in which they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,6 +128,10 @@ pub struct Done {
     pub dispatched_features: Vec<String>,
     /// Objects that were sent, or that the client had.
     pub partition_count: u32,
+    /// Objects that only the client's process has.
+    pub session_objects: Vec<SessionObject>,
+    /// Where raw addresses were found.
+    pub pointers: Vec<PointerUse>,
 }
 
 /// Whose fault it is.
@@ -177,6 +181,8 @@ pub enum Reply {
     Object(Object),
     /// What a module defines and needs.
     Symbols(Symbols),
+    /// The module without the addresses that were in it, as bitcode.
+    Module(Vec<u8>),
     /// Perhaps there is no need to make one.
     Question(Question),
     /// The end, with all objects sent.
@@ -193,6 +199,7 @@ impl Reply {
             Reply::Diagnostic(diagnostic) => json_frame(FrameKind::Diagnostic, diagnostic),
             Reply::Object(object) => object.encode(),
             Reply::Symbols(symbols) => json_frame(FrameKind::Symbols, symbols),
+            Reply::Module(bytes) => [&Request::module_head(bytes.len())[..], bytes].concat(),
             Reply::Question(question) => json_frame(FrameKind::Question, question),
             Reply::Done(done) => json_frame(FrameKind::Done, done),
             Reply::Failed(failed) => json_frame(FrameKind::Failed, failed),
@@ -209,7 +216,8 @@ impl Reply {
             FrameKind::Done => Reply::Done(from_json(kind, &payload)?),
             FrameKind::Failed => Reply::Failed(from_json(kind, &payload)?),
             FrameKind::Question => Reply::Question(from_json(kind, &payload)?),
-            FrameKind::Request | FrameKind::Module | FrameKind::ModulesRequest | FrameKind::Answer => {
+            FrameKind::Module => Reply::Module(payload),
+            FrameKind::Request | FrameKind::ModulesRequest | FrameKind::Answer => {
                 return Err(WireError::Kind(kind.number()));
             }
         })
@@ -240,7 +248,7 @@ impl Object {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::wire::split_frame;
+    use crate::wire::{PointerFate, split_frame};
 
     pub(in crate::wire) fn samples() -> Vec<Reply> {
         vec![
@@ -260,7 +268,14 @@ pub(super) mod tests {
                 required_features: vec!["sse2".to_owned()],
                 dispatched_features: vec![],
                 partition_count: 1,
+                session_objects: vec![SessionObject { name: "session.0".to_owned(), address: 1 << 46 }],
+                pointers: vec![PointerUse {
+                    function: "f".to_owned(),
+                    fate: PointerFate::SessionOnly,
+                    why: "0x400000000000 is in no named region".to_owned(),
+                }],
             }),
+            Reply::Module(b"BC".to_vec()),
             Reply::Failed(Failed { kind: FailureKind::Fatal, message: "Cannot select".to_owned() }),
         ]
     }
@@ -277,7 +292,7 @@ pub(super) mod tests {
 
     #[test]
     fn requests_are_no_replies() {
-        assert_eq!(Reply::decode(FrameKind::Module, vec![]), Err(WireError::Kind(2)));
+        assert_eq!(Reply::decode(FrameKind::Request, vec![]), Err(WireError::Kind(1)));
     }
 
     #[test]

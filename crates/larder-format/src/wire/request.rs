@@ -1,10 +1,11 @@
 //! What a client asks of the worker.
 //!
-//! Fields that reach generated code are part of the key; `name`, `thread_count`, `memory_max` and `asks` must not change a byte.
+//! Fields that reach generated code are part of the key; `name`, `thread_count`, `memory_max` and `asks` must not change a byte. `regions`
+//! change one only where the module holds addresses of the client's process.
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameHead, FrameKind, HEAD_LEN, WireError, from_json, json_frame};
+use super::{FrameHead, FrameKind, HEAD_LEN, RawPointers, Region, WireError, from_json, json_frame};
 
 /// How hard to optimise, as `opt` and `llc` mean it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -112,12 +113,30 @@ pub struct Request {
     pub split: Split,
     /// Whether the module's thread-local variables are to have a fixed distance from the thread pointer, if they fit.
     pub static_tls: bool,
+    /// What is done about integers that are used as addresses.
+    pub raw_pointers: RawPointers,
+    /// What the client's process has in its address space, as far as the module may speak of it. Sorted by their addresses.
+    pub regions: Vec<Region>,
+    /// What of the module is wanted; `None` for all of it.
+    pub unit: Option<UnitRequest>,
     /// Threads that generate code, at least 1.
     pub thread_count: u32,
     /// The most address space that the worker may have, in bytes.
     pub memory_max: Option<u64>,
     /// Whether the worker asks for objects of parts before it makes them. If not, no [`Answer`] comes.
     pub asks: bool,
+}
+
+/// Functions of a module that are compiled by themselves, to take the place of those in an image of the whole module.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitRequest {
+    /// Functions by the names that the image's symbol table has for them.
+    pub names: Vec<String>,
+    /// Names of everything that the image has: it is used and not compiled again.
+    pub present: Vec<String>,
+    /// Objects of which the contents that stand in the module are no longer right.
+    pub loosened: Vec<String>,
 }
 
 /// Meets a [`Question`](super::Question).
@@ -172,6 +191,16 @@ pub(super) mod tests {
             features: vec!["avx2".to_owned()],
             split: Split::Groups,
             static_tls: true,
+            raw_pointers: RawPointers::Strict,
+            regions: vec![
+                Region { name: Some("heap".to_owned()), start: 1 << 40, len: 1 << 20 },
+                Region { name: None, start: 1 << 44, len: 4096 },
+            ],
+            unit: Some(UnitRequest {
+                names: vec!["f".to_owned()],
+                present: vec!["f".to_owned(), "g".to_owned()],
+                loosened: vec!["table".to_owned()],
+            }),
             thread_count: 2,
             memory_max: Some(1 << 30),
             asks: true,

@@ -104,6 +104,8 @@ fn answer(request: &Request, module: &[u8], output: &Output) -> Result<Reply> {
             required_features: compiled.required_features,
             dispatched_features: compiled.dispatched_features,
             partition_count: compiled.partition_count,
+            session_objects: Vec::new(),
+            pointers: Vec::new(),
         }),
         Err(error) => failed(&error),
     })
@@ -124,6 +126,8 @@ fn answer_about_modules(request: &ModulesRequest, modules: &[Vec<u8>], output: &
             required_features: Vec::new(),
             dispatched_features: Vec::new(),
             partition_count: 0,
+            session_objects: Vec::new(),
+            pointers: Vec::new(),
         }),
         Err(error) => failed(&error),
     })

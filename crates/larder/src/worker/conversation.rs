@@ -219,6 +219,7 @@ impl Listener<'_> {
                     }
                     self.compiled.objects.push((object.name, object.bytes));
                 }
+                Ok(Ok(Reply::Module(bytes))) => self.compiled.rescued = Some(bytes),
                 Ok(Ok(Reply::Question(question))) => self.answer(question),
                 Ok(Ok(Reply::Done(done))) => return Verdict::Done(done),
                 Ok(Ok(Reply::Failed(failed))) => return Verdict::Failed(failed),
@@ -319,14 +320,15 @@ impl End {
 
 /// Threads send objects as they finish them; their names say the order that the module gives them.
 fn finish(mut compiled: Compiled, done: Done) -> Result<Compiled, String> {
-    let Done { timings, toolchain, required_features, dispatched_features, partition_count } = done;
+    let Done { timings, toolchain, required_features, dispatched_features, partition_count, session_objects, pointers } =
+        done;
     if compiled.objects.len() != partition_count as usize {
         return Err(format!("{} of {partition_count} objects came", compiled.objects.len()));
     }
     // `part2.o` comes before `part10.o`.
     compiled.objects.sort_by(|(one, _), (other, _)| (one.len(), one).cmp(&(other.len(), other)));
     compiled.phases = timings.into_iter().map(|time| (super::share(time.phase).0.to_owned(), time.time_us)).collect();
-    Ok(Compiled { toolchain, required_features, dispatched_features, ..compiled })
+    Ok(Compiled { toolchain, required_features, dispatched_features, session_objects, pointers, ..compiled })
 }
 
 fn failure(failed: Failed, mut diagnostics: Vec<Diagnostic>, stderr: &str, limits: &Limits) -> CompileError {
