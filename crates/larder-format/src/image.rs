@@ -23,14 +23,18 @@ use crate::record::{Record, Rows, record};
 use thiserror::Error;
 
 mod check;
+mod guards;
 mod lookup;
 
+pub use guards::{
+    DROPPABLE_NO_FALLBACK, Droppable, DroppableUnit, GUARD_NO_IMPORT, Guard, GuardQuestion, guard_flags, guard_kinds,
+};
 pub use lookup::{ExportTable, gnu_hash};
 
 /// First bytes of an [`ImageHeader`].
 pub const MAGIC: [u8; 8] = *b"LARDER\r\n";
 /// Version of everything this module describes. Another number is a miss.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// Version of the contract between generated code and the runtime (built-in imports, TLS, initialisers).
 pub const ABI_VERSION: u32 = 2;
 /// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for eleven program headers.
@@ -106,6 +110,8 @@ pub mod import_flags {
     pub const FUNCTION: u32 = 2;
     /// A thread-local variable, which code reaches through a [`ThreadSlot`](super::ThreadSlot); the import's own slot stays null.
     pub const TLS: u32 = 4;
+    /// A heap object of the host, which a [`Guard`](super::Guard) tells of. Its name is that of the symbol ([`crate::guard`]).
+    pub const OBJECT: u32 = 8;
 }
 
 record! {
@@ -297,6 +303,12 @@ record! {
         pub thread_slots: Table,
         /// Rows of [`Section`].
         pub sections: Table,
+        /// Rows of [`Guard`], in the order they are asked.
+        pub guards: Table,
+        /// Rows of `u32`: indices of guards.
+        pub unit_guards: Table,
+        /// Rows of [`Droppable`], sorted by unit: each unit that has a guard.
+        pub droppable: Table,
         /// Names.
         pub strings: Span,
         /// `.eh_frame_hdr` with its search table; empty if there is none.

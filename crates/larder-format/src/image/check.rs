@@ -4,9 +4,9 @@
 //! since a hit uses few of them.
 
 use super::{
-    ABI_VERSION, CpuModel, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageError, ImageHeader,
-    Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section, Span, Table,
-    ThreadSlot, Unit, WORD,
+    ABI_VERSION, CpuModel, Droppable, EM_X86_64, ET_DYN, Export, FORMAT_VERSION, Fixup, Guard, HEADER_OFFSET,
+    ImageError, ImageHeader, Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE,
+    STATIC_TLS_LEN, Section, Span, Table, ThreadSlot, Unit, WORD,
 };
 use crate::record::Record;
 
@@ -164,6 +164,9 @@ fn tables(header: &ImageHeader) -> Result<(), ImageError> {
     table(header.indirect_functions, IndirectFunction::SIZE, "the indirect functions leave R")?;
     table(header.thread_slots, ThreadSlot::SIZE, "the TLS slots leave R")?;
     table(header.sections, Section::SIZE, "the sections leave R")?;
+    table(header.guards, Guard::SIZE, "the guards leave R")?;
+    table(header.unit_guards, u32::SIZE, "the unit guards leave R")?;
+    table(header.droppable, Droppable::SIZE, "the droppable units leave R")?;
     inside_r(header, header.strings, "the strings leave R")
 }
 

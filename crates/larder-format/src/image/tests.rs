@@ -2,9 +2,10 @@
 
 use super::*;
 
-const NAMES: &[u8] = b"\0main\0puts\0clang\0x86_64-pc-linux-gnu\0";
+const NAMES: &[u8] = b"\0main\0puts\0clang\0x86_64-pc-linux-gnu\0larder.object$any$heap\0";
 
-/// The smallest image with one import, one export and one unit: R, RX and RW of a page each.
+/// The smallest image with one export, one unit and two imports, of which one is an object that the unit counts on: R, RX and RW of a
+/// page each.
 pub(crate) fn tiny() -> Vec<u8> {
     let mut file = vec![0; 3 * PAGE as usize];
     file[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\x00");
@@ -24,13 +25,23 @@ pub(crate) fn tiny() -> Vec<u8> {
     };
     let main = Text { offset: 1, len: 4 };
     let import = Import { name: Text { offset: 6, len: 4 }, hash: gnu_hash(b"puts"), flags: import_flags::FUNCTION };
+    let object = Import {
+        name: Text { offset: 37, len: 22 },
+        hash: gnu_hash(b"larder.object$any$heap"),
+        flags: import_flags::OBJECT,
+    };
+    let guard = Guard { kind: guard_kinds::OBJECT, name: Text { offset: 55, len: 4 }, ..Guard::default() };
+    let droppable = Droppable { fallback: DROPPABLE_NO_FALLBACK, guards_count: 1, ..Droppable::default() };
     let export = Export { name: main, hash: gnu_hash(b"main"), flags: export_flags::FUNCTION, offset: PAGE, len: 1 };
     let unit = Unit { name: main, offset: PAGE, len: 1, imports_count: 1, ..Unit::default() };
-    let imports = put(row(&|out| import.encode(out)), 1);
+    let imports = put([row(&|out| object.encode(out)), row(&|out| import.encode(out))].concat(), 2);
     let exports = put(row(&|out| export.encode(out)), 1);
     let export_buckets = put([0u32.to_le_bytes(), 1u32.to_le_bytes()].concat(), 2);
     let units = put(row(&|out| unit.encode(out)), 1);
-    let unit_imports = put(0u32.to_le_bytes().to_vec(), 1);
+    let unit_imports = put(1u32.to_le_bytes().to_vec(), 1);
+    let guards = put(row(&|out| guard.encode(out)), 1);
+    let unit_guards = put(0u32.to_le_bytes().to_vec(), 1);
+    let droppable = put(row(&|out| droppable.encode(out)), 1);
     let strings = put(NAMES.to_vec(), 0);
     let header = ImageHeader {
         magic: MAGIC,
@@ -48,6 +59,9 @@ pub(crate) fn tiny() -> Vec<u8> {
         export_buckets,
         units,
         unit_imports,
+        guards,
+        unit_guards,
+        droppable,
         strings: Span { offset: strings.offset.into(), len: NAMES.len() as u64 },
         producer: Text { offset: 11, len: 5 },
         triple: Text { offset: 17, len: 19 },
@@ -81,7 +95,7 @@ fn an_image_tells_its_names() {
     let file = tiny();
     let image = parse(&file).expect("it is an image");
     verify_digest(&file).expect("its digest is right");
-    let import = image.imports().get(0).expect("there is one import");
+    let import = image.imports().get(1).expect("there are two imports");
     assert_eq!(image.text(import.name), Some(&b"puts"[..]));
     assert_eq!(image.exports().find(b"main").map(|e| e.offset), Some(PAGE));
     assert_eq!(image.exports().find(b"mainx"), None);
@@ -148,6 +162,9 @@ fn numbers_that_contradict_each_other_are_damage() {
         ("relr", |h| h.relr = Table { offset: 4095, count: 1 }),
         ("fixups", |h| h.fixups = Table { offset: 4090, count: 1 }),
         ("tls slots", |h| h.thread_slots = Table { offset: 4095, count: 1 }),
+        ("guards", |h| h.guards = Table { offset: 4090, count: 1 }),
+        ("unit guards", |h| h.unit_guards.count = u32::MAX),
+        ("droppable units", |h| h.droppable = Table { offset: 4090, count: 1 }),
         ("strings", |h| h.strings.len = u64::MAX),
         ("unwind table", |h| h.eh_frame_hdr.len = 4097),
         ("unwind", |h| h.eh_frame.offset = u64::MAX),
@@ -181,6 +198,63 @@ fn numbers_that_contradict_each_other_are_damage() {
     assert!(matches!(bent(|h| h.abi_version = 0), Err(ImageError::WrongVersion { .. })));
     assert!(matches!(bent(|h| h.magic[0] = 0), Err(ImageError::NotAnImage(_))));
     assert!(matches!(bent(|h| h.file_len = 1), Err(ImageError::Truncated { .. })));
+}
+
+#[test]
+fn guards_are_read_with_what_they_speak_of() {
+    let file = tiny();
+    let image = parse(&file).expect("it is an image");
+    let guard = image.guards().get(0).expect("there is a guard");
+    let question = GuardQuestion::Object { name: b"heap", expected: None, import: 0 };
+    assert_eq!(image.guard_question(&guard), Ok(question));
+    let expecting = Guard { flags: guard_flags::EXPECTED, expected: 7, ..guard };
+    let question = GuardQuestion::Object { name: b"heap", expected: Some(7), import: 0 };
+    assert_eq!(image.guard_question(&expecting), Ok(question));
+    let name = Text { offset: 1, len: 4 };
+    let predicate =
+        Guard { kind: guard_kinds::PREDICATE, arguments: name, import: GUARD_NO_IMPORT, expected: 3, ..guard };
+    let question = GuardQuestion::Predicate { name: b"heap", arguments: b"main", expected: 3 };
+    assert_eq!(image.guard_question(&predicate), Ok(question));
+
+    let row = image.droppable().get(0).expect("a unit is droppable");
+    let unit = image.droppable_unit(&row).expect("it is one");
+    assert_eq!((unit.index, unit.unit.offset, unit.fallback), (0, PAGE, None));
+    assert_eq!(unit.guards.iter().collect::<Vec<_>>(), [0]);
+    let unit = image.droppable_unit(&Droppable { fallback: 0, ..row }).expect("it is one");
+    assert_eq!(unit.fallback, Some(0));
+}
+
+#[test]
+fn guards_that_speak_of_nothing_are_damage() {
+    let file = tiny();
+    let image = parse(&file).expect("it is an image");
+    let guard = image.guards().get(0).expect("there is a guard");
+    for bad in [
+        Guard { kind: 0, ..guard },
+        Guard { kind: 3, ..guard },
+        Guard { import: 1, ..guard },
+        Guard { import: GUARD_NO_IMPORT, ..guard },
+        Guard { name: Text { offset: u32::MAX, len: u32::MAX }, ..guard },
+        Guard { arguments: Text { offset: 1, len: 3 }, ..guard },
+    ] {
+        assert!(matches!(image.guard_question(&bad), Err(ImageError::Damaged { .. })), "{bad:?}");
+    }
+    let row = image.droppable().get(0).expect("a unit is droppable");
+    for bad in [
+        Droppable { unit: 1, ..row },
+        Droppable { fallback: 1, ..row },
+        Droppable { guards_first: 1, ..row },
+        Droppable { guards_count: 2, ..row },
+        Droppable { guards_first: u32::MAX, guards_count: u32::MAX, ..row },
+    ] {
+        assert!(matches!(image.droppable_unit(&bad), Err(ImageError::Damaged { .. })), "{bad:?}");
+    }
+    let mut header = *image.header();
+    header.guards.count = 0;
+    let mut file = tiny();
+    write_header(&mut file, &header);
+    let image = parse(&file).expect("it is an image");
+    assert!(image.droppable_unit(&row).is_err(), "the guard is gone");
 }
 
 fn static_block(header: &mut ImageHeader, distance: u64, len: u64, align: u64) {

@@ -4,9 +4,9 @@ use larder_format::bundle::SOURCES_MAGIC;
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::FEATURES;
 use larder_format::image::{
-    ABI_VERSION, CpuModel, Export, FILE_CRC, FORMAT_VERSION, Fixup, HEADER_OFFSET, ImageHeader, Import,
-    IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section, Span, Table, Text,
-    ThreadSlot, Unit,
+    ABI_VERSION, CpuModel, Droppable, Export, FILE_CRC, FORMAT_VERSION, Fixup, Guard, HEADER_OFFSET, ImageHeader,
+    Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section, Span, Table,
+    Text, ThreadSlot, Unit,
 };
 use larder_format::objects::{OBJECTS_MAGIC, OBJECTS_VERSION, ObjectsHeader};
 use larder_format::record::{FieldInfo, Record};
@@ -50,6 +50,8 @@ fn every_record_is_documented_as_it_is() {
     compare("CPU model", CpuModel::FIELDS);
     compare("Thread slot", ThreadSlot::FIELDS);
     compare("Section", Section::FIELDS);
+    compare("Guard", Guard::FIELDS);
+    compare("Droppable unit", Droppable::FIELDS);
     compare("Objects header", ObjectsHeader::FIELDS);
 }
 
