@@ -31,7 +31,7 @@ pub struct Member<'a> {
 /// # Errors
 /// The archive is thin, or damaged. No input makes this panic.
 pub fn read_archive<'a>(archive: &Object<'a>) -> Result<Vec<Member<'a>>, LinkError> {
-    let Object { name, bytes } = *archive;
+    let Object { name, bytes, .. } = *archive;
     if bytes.starts_with(&THIN_MAGIC) {
         let what = "it is a thin archive, whose members are files of their own: make it without T (ar rcs)";
         return Err(LinkError::NotAnObject { object: name.into(), what });
@@ -276,7 +276,7 @@ mod tests {
         archive.extend(b"one.o/          0           0     0     644     3         `\nabc\n");
         archive.extend(b"two.o/          0           0     0     644     2         `\nde");
         fn read(bytes: &[u8]) -> Result<Vec<Member<'_>>, LinkError> {
-            read_archive(&Object { name: "lib.a", bytes })
+            read_archive(&Object { name: "lib.a", bytes, ..Object::default() })
         }
         let members = read(&archive).expect("an archive");
         let shown: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.bytes)).collect();

@@ -76,6 +76,16 @@ pub enum LinkError {
         /// Why it is refused, and what to do.
         reason: &'static str,
     },
+    /// What an object says of guards contradicts itself, or the other objects.
+    #[error("{object}: {subject}: {what}")]
+    Guard {
+        /// Name of the object.
+        object: String,
+        /// Symbol, or section and offset.
+        subject: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// Code counts on a fixed place of its thread-local variables, and there is not enough room in it.
     #[error(
         "{len} bytes of thread-local variables, aligned to {align}, do not fit the {max} bytes, aligned to {align_max}, \

@@ -2,6 +2,7 @@
 
 use crate::address::Addresses;
 use crate::error::LinkError;
+use crate::guards::{self, GuardRow, Guards};
 use crate::init::Lists;
 use crate::input::{Binding, Inputs, Place, SymbolId, sh};
 use crate::layout::{INDEX_OFFSET, Made, Output};
@@ -9,10 +10,12 @@ use crate::live::Live;
 use crate::scan::Needs;
 use crate::units::Units;
 use crate::{LinkOptions, Source};
+use larder_format::guard::GuardSymbol;
 use larder_format::image::{
-    ABI_VERSION, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup, ImageHeader, Import, IndirectFunction, MAGIC,
-    PAGE, Section, Span, THREAD_SLOT_OWN, Table, Text, ThreadSlot, Unit, export_flags, gnu_hash, import_flags,
-    thread_slot_kinds, unit_flags,
+    ABI_VERSION, DROPPABLE_NO_FALLBACK, Droppable, Export, ExportTable, FIXUP_IMAGE, FORMAT_VERSION, Fixup,
+    GUARD_NO_IMPORT, Guard, ImageHeader, Import, IndirectFunction, MAGIC, PAGE, Section, Span, THREAD_SLOT_OWN, Table,
+    Text, ThreadSlot, Unit, export_flags, gnu_hash, guard_flags, guard_kinds, import_flags, thread_slot_kinds,
+    unit_flags,
 };
 use larder_format::record::Record;
 
@@ -24,6 +27,7 @@ pub(crate) struct IndexPlan {
     buckets: Vec<u32>,
     /// Names of the units, in the order of [`Units::functions`].
     unit_names: Vec<Text>,
+    guards: Vec<Guard>,
     strings: Vec<u8>,
     producer: Text,
     triple: Text,
@@ -38,6 +42,8 @@ struct Counts {
     indirect: usize,
     thread_slots: usize,
     unit_imports: usize,
+    unit_guards: usize,
+    droppable: usize,
 }
 
 /// Decides what the index says, as far as that needs no offset.
@@ -47,6 +53,7 @@ pub(crate) fn plan_index(
     needs: &Needs,
     lists: &Lists,
     units: &Units,
+    guards: &Guards,
     options: &LinkOptions<'_>,
 ) -> Result<IndexPlan, LinkError> {
     let mut strings = Strings { bytes: vec![0] };
@@ -55,6 +62,7 @@ pub(crate) fn plan_index(
     let buckets = buckets(&exports);
     let (producer, triple) = (strings.add(options.producer.as_bytes()), strings.add(options.triple.as_bytes()));
     let unit_names = plan_unit_names(inputs, units, &exports, &mut strings);
+    let guard_rows = guards.rows.iter().map(|row| plan_guard(row, &mut strings)).collect();
     let max = u64::from(u32::MAX);
     if strings.bytes.len() as u64 > max {
         return Err(LinkError::TooLarge { what: "names", len: strings.bytes.len() as u64, max });
@@ -66,8 +74,11 @@ pub(crate) fn plan_index(
         indirect: needs.indirect.len(),
         thread_slots: count_thread_slots(needs),
         unit_imports: units.imports.len(),
+        unit_guards: guards.unit_guards.len(),
+        droppable: guards.droppable.len(),
     };
-    Ok(IndexPlan { imports, exports, buckets, unit_names, strings: strings.bytes, producer, triple, counts })
+    let strings = strings.bytes;
+    Ok(IndexPlan { imports, exports, buckets, unit_names, guards: guard_rows, strings, producer, triple, counts })
 }
 
 fn count_thread_slots(needs: &Needs) -> usize {
@@ -95,7 +106,30 @@ fn plan_import(inputs: &Inputs<'_>, import: &crate::scan::Import, strings: &mut 
     let weak = if symbol.binding == Binding::Weak { import_flags::WEAK } else { 0 };
     let function = if import.called { import_flags::FUNCTION } else { 0 };
     let thread = if symbol.is_thread_local() { import_flags::TLS } else { 0 };
-    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags: weak | function | thread }
+    let object = if guards::is_object(symbol.name) { import_flags::OBJECT } else { 0 };
+    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags: weak | function | thread | object }
+}
+
+fn plan_guard(row: &GuardRow, strings: &mut Strings) -> Guard {
+    match &row.symbol {
+        GuardSymbol::Object { name, fingerprint } => Guard {
+            kind: guard_kinds::OBJECT,
+            flags: if fingerprint.is_some() { guard_flags::EXPECTED } else { 0 },
+            name: strings.add(name),
+            expected: fingerprint.unwrap_or_default(),
+            import: row.import.unwrap_or(GUARD_NO_IMPORT),
+            ..Guard::default()
+        },
+        GuardSymbol::Predicate { name, arguments, expected, .. } => Guard {
+            kind: guard_kinds::PREDICATE,
+            flags: guard_flags::EXPECTED,
+            name: strings.add(name),
+            arguments: strings.add(arguments),
+            expected: *expected,
+            import: GUARD_NO_IMPORT,
+            ..Guard::default()
+        },
+    }
 }
 
 fn plan_exports(inputs: &Inputs<'_>, live: &Live, strings: &mut Strings) -> Vec<(SymbolId, Export)> {
@@ -170,6 +204,9 @@ impl IndexPlan {
             self.strings.len() + names_len,
             self.unit_names.len() * Unit::SIZE,
             self.counts.unit_imports * u32::SIZE,
+            self.guards.len() * Guard::SIZE,
+            self.counts.unit_guards * u32::SIZE,
+            self.counts.droppable * Droppable::SIZE,
         ];
         tables.iter().map(|len| len.next_multiple_of(TABLE_ALIGN) as u64).sum()
     }
@@ -180,6 +217,7 @@ impl IndexPlan {
         addresses: &Addresses<'_, '_>,
         lists: &Lists,
         units: &Units,
+        guards: &Guards,
         options: &LinkOptions<'_>,
         file: &[u8],
     ) -> (ImageHeader, Vec<u8>) {
@@ -187,7 +225,7 @@ impl IndexPlan {
         let mut strings = Strings { bytes: self.strings.clone() };
         let section_rows: Vec<Section> =
             listed(&addresses.layout.outputs).map(|output| section_row(output, &mut strings)).collect();
-        let (unit_rows, unit_imports) = self.unit_rows(addresses, units);
+        let unit_rows = self.unit_rows(addresses, units);
         let header = ImageHeader {
             imports: tables.add(self.imports.iter().copied()),
             export_buckets: tables.add(self.buckets.iter().copied()),
@@ -200,8 +238,11 @@ impl IndexPlan {
             relr: tables.add(addresses.layout.relr.iter().copied()),
             sections: tables.add(section_rows.into_iter()),
             strings: tables.add_bytes(&strings.bytes),
-            units: tables.add(unit_rows.into_iter()),
-            unit_imports: tables.add(unit_imports.into_iter()),
+            units: tables.add(unit_rows.iter().map(|(_, unit)| *unit)),
+            unit_imports: tables.add(units.imports.iter().copied()),
+            guards: tables.add(self.guards.iter().copied()),
+            unit_guards: tables.add(guards.unit_guards.iter().copied()),
+            droppable: tables.add(droppable_rows(guards, &unit_rows).into_iter()),
             ..self.fixed_header(addresses, options)
         };
         (header, tables.bytes)
@@ -238,7 +279,8 @@ impl IndexPlan {
         }
     }
 
-    fn unit_rows(&self, addresses: &Addresses<'_, '_>, units: &Units) -> (Vec<Unit>, Vec<u32>) {
+    /// Units by offset, each with its index in [`Units::functions`].
+    fn unit_rows(&self, addresses: &Addresses<'_, '_>, units: &Units) -> Vec<(usize, Unit)> {
         let row = |(function, &name): (&crate::units::Function, &Text)| Unit {
             name,
             offset: addresses.place(function.section, function.start).unwrap_or_default(),
@@ -247,10 +289,27 @@ impl IndexPlan {
             imports_first: function.imports.start,
             imports_count: function.imports.end - function.imports.start,
         };
-        let mut rows: Vec<Unit> = units.functions.iter().zip(&self.unit_names).map(row).collect();
-        rows.sort_by_key(|unit| unit.offset);
-        (rows, units.imports.clone())
+        let mut rows: Vec<_> = units.functions.iter().zip(&self.unit_names).map(row).enumerate().collect();
+        rows.sort_by_key(|(_, unit)| unit.offset);
+        rows
     }
+}
+
+fn droppable_rows(guards: &Guards, unit_rows: &[(usize, Unit)]) -> Vec<Droppable> {
+    if guards.droppable.is_empty() {
+        return Vec::new();
+    }
+    let mut places = vec![0; unit_rows.len()];
+    unit_rows.iter().zip(0..).for_each(|((function, _), place)| places[*function] = place);
+    let row = |dropped: &guards::Droppable| Droppable {
+        unit: places[dropped.function],
+        fallback: dropped.fallback.map_or(DROPPABLE_NO_FALLBACK, |fallback| places[fallback]),
+        guards_first: dropped.guards.start,
+        guards_count: dropped.guards.end - dropped.guards.start,
+    };
+    let mut rows: Vec<Droppable> = guards.droppable.iter().map(row).collect();
+    rows.sort_by_key(|row| row.unit);
+    rows
 }
 
 /// Output sections that are loaded.

@@ -87,6 +87,8 @@ pub(crate) struct Inputs<'a> {
 pub(crate) struct ObjectFile<'a> {
     /// For error messages.
     pub(crate) name: &'a str,
+    /// Number of the input that it was made from.
+    pub(crate) module: u32,
     /// [`promise`] bits.
     pub(crate) promises: u32,
 }
@@ -110,6 +112,8 @@ pub(crate) enum Role {
     Unwind,
     /// DWARF and `.comment`: kept in the file, not loaded.
     Debug,
+    /// `.larder.uses` and `.larder.fallbacks`: what this linker is told of guards.
+    Guards,
 }
 
 /// `sh_type` and `sh_flags` values that passes ask for (gABI "Sections", psABI x86-64 "Sections").

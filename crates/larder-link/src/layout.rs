@@ -413,7 +413,7 @@ fn is_kept(live: &Live, id: SectionId, section: &Section<'_>, keep_debug: bool) 
     match section.role {
         Role::Loaded => live.contains(id),
         Role::Debug => keep_debug,
-        Role::Nothing | Role::Unwind => false,
+        Role::Nothing | Role::Unwind | Role::Guards => false,
     }
 }
 

@@ -17,6 +17,7 @@ mod archive;
 mod debug_frame;
 mod elf;
 mod error;
+mod guards;
 mod index;
 mod init;
 mod input;
@@ -43,12 +44,14 @@ use larder_format::record::Record;
 use std::num::NonZeroUsize;
 
 /// A relocatable ELF object.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Object<'a> {
     /// Its name, for error messages only.
     pub name: &'a str,
     /// The file's bytes, at any alignment.
     pub bytes: &'a [u8],
+    /// Number of the input that it was made from: the predicates of one input, in all its objects, have one order.
+    pub module: u32,
 }
 
 /// A name that an object speaks of, beyond itself.
@@ -167,6 +170,10 @@ pub struct LinkReport {
     pub exports_count: usize,
     /// Functions.
     pub units_count: usize,
+    /// What functions count on.
+    pub guards_count: usize,
+    /// Functions that count on something.
+    pub droppable_count: usize,
     /// Words that the loader adds the image's address to.
     pub relative_count: usize,
     /// Words that become an import's address plus an addend.
@@ -190,21 +197,26 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
 
     // Take `.eh_frame` apart, since its records live and die with their functions.
     let unwind = unwind::read_unwind_records(&inputs, &symbols)?;
+    // Read what code counts on, and what replaces it.
+    let marks = guards::read_marks(&inputs, &symbols)?;
     // Leave out what nothing reaches.
-    let live = live::mark_live(&inputs, &symbols, &unwind, &options.exports)?;
+    let live = live::mark_live(&inputs, &symbols, &unwind, &marks, &options.exports)?;
     // Keep equal strings and constants once.
     let merged = merge::merge_sections(&inputs, &symbols, &live, options.keep_debug)?;
     // Choose the unwind records that stay, and write equal CIEs once.
     let unwind_plan = unwind::plan_unwind(&inputs, &symbols, &unwind, &live)?;
     // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
     let static_block = options.static_tls && layout::has_static_block(&inputs, &live);
-    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan, static_block)?;
+    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan, &marks, static_block)?;
     // Beyond this point, no import, slot or stub is added.
 
     // Read the lists of initialisers, find the functions, and with them the size of the index.
     let lists = init::collect_initialisers(&inputs, &symbols, &live)?;
     let units = units::collect_units(&inputs, &symbols, &live, &needs)?;
-    let index = index::plan_index(&inputs, &live, &needs, &lists, &units, options)?;
+    // Find which functions count on what, and make sure that each can be replaced by a jump.
+    let guards = guards::collect_guards(&inputs, &symbols, &live, &unwind, &needs, &units, &marks)?;
+    guards.make_room(&mut inputs);
+    let index = index::plan_index(&inputs, &live, &needs, &lists, &units, &guards, options)?;
     // Give everything its place.
     let debug_frame_len = if options.keep_debug { debug_frame::len(&inputs, &unwind, &unwind_plan) } else { 0 };
     let sizes = layout::Sizes { unwind: &unwind_plan, index: &index, keep_debug: options.keep_debug, debug_frame_len };
@@ -222,7 +234,7 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     relocate::write_unwind(&relocator, &unwind, &unwind_plan, &mut file)?;
     made::write_made_sections(&addresses, &mut file)?;
     made::write_debug_frame(&addresses, &mut file);
-    let (mut header, tables) = index.encode(&addresses, &lists, &units, options, &file);
+    let (mut header, tables) = index.encode(&addresses, &lists, &units, &guards, options, &file);
     header.file_len = tail.file_len;
     header.dso_handle = symbols.dso_handle.and_then(|section| layout.section(section)).unwrap_or_default();
     header.cpu_model = symbols.cpu_model.and_then(|section| layout.section(section)).unwrap_or_default();
@@ -233,7 +245,12 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     // Digest and checksum cover everything else, so they are the last.
     seal(&mut file);
 
-    let report = report(&inputs, &live, &merged, &needs, &index, units.functions.len());
+    let report = LinkReport {
+        units_count: units.functions.len(),
+        guards_count: guards.rows.len(),
+        droppable_count: guards.droppable.len(),
+        ..report(&inputs, &live, &merged, &needs, &index)
+    };
     Ok(Linked { bytes: file, report })
 }
 
@@ -264,7 +281,6 @@ fn report(
     merged: &merge::Merged<'_>,
     needs: &scan::Needs,
     index: &index::IndexPlan,
-    units_count: usize,
 ) -> LinkReport {
     let loaded = || inputs.sections().filter(|(_, section)| section.role == input::Role::Loaded);
     let (imports_count, exports_count) = index.counts();
@@ -277,8 +293,8 @@ fn report(
         imports_count,
         stubs_count: needs.stubs.len() + needs.indirect.len(),
         exports_count,
-        units_count,
         relative_count: needs.rebased.len(),
         fixups_count: needs.bound.len(),
+        ..LinkReport::default()
     }
 }

@@ -1,9 +1,11 @@
 //! Which sections are part of the image: those that something can reach.
 //!
-//! Roots are the exports, initialisers and finalisers, and what the compiler marked to be kept. From there every relocation is an edge.
+//! Roots are the exports, initialisers and finalisers, and what the compiler marked to be kept. From there every relocation is an edge,
+//! and from a function to the one that replaces it.
 //! Unwind records follow their functions, not the other way round; debug information keeps nothing alive.
 
 use crate::error::{LinkError, text};
+use crate::guards::Marks;
 use crate::input::{Binding, Inputs, LinkerSymbol, Place, Role, Section, SectionId, SymbolId, Visibility, sh};
 use crate::resolve::Symbols;
 use crate::unwind::Unwind;
@@ -49,6 +51,7 @@ pub(crate) fn mark_live(
     inputs: &Inputs<'_>,
     symbols: &Symbols<'_>,
     unwind: &Unwind,
+    marks: &Marks,
     exports: &Exports<'_>,
 ) -> Result<Live, LinkError> {
     let exports = choose_exports(inputs, symbols, exports)?;
@@ -56,6 +59,7 @@ pub(crate) fn mark_live(
         inputs,
         symbols,
         unwind,
+        fallbacks: marks.fallbacks_by_section(),
         live: vec![false; inputs.sections.len()],
         waiting: Vec::new(),
         describers: describers(inputs),
@@ -162,6 +166,8 @@ struct Marker<'x, 'a> {
     inputs: &'x Inputs<'a>,
     symbols: &'x Symbols<'a>,
     unwind: &'x Unwind,
+    /// What replaces functions of a section.
+    fallbacks: HashMap<SectionId, Vec<SectionId>>,
     live: Vec<bool>,
     waiting: Vec<SectionId>,
     describers: HashMap<SectionId, Vec<SectionId>>,
@@ -219,6 +225,9 @@ impl Marker<'_, '_> {
                 cie.relocs(inputs).for_each(|reloc| self.mark_symbol(reloc.symbol));
             }
         }
+        if let Some(fallbacks) = self.fallbacks.remove(&id) {
+            fallbacks.into_iter().for_each(|fallback| self.mark(fallback));
+        }
         if let Some(describers) = self.describers.remove(&id) {
             describers.into_iter().for_each(|describer| self.mark(describer));
         }
@@ -230,7 +239,8 @@ impl Marker<'_, '_> {
     }
 }
 
-fn by_name<'a>(inputs: &Inputs<'a>, symbols: &Symbols<'a>) -> HashMap<&'a [u8], Vec<SectionId>> {
+/// Loaded sections that are not discarded, by name.
+pub(crate) fn by_name<'a>(inputs: &Inputs<'a>, symbols: &Symbols<'a>) -> HashMap<&'a [u8], Vec<SectionId>> {
     let mut named: HashMap<&[u8], Vec<SectionId>> = HashMap::new();
     for (id, section) in inputs.sections() {
         if section.role == Role::Loaded && !symbols.is_discarded(id) {

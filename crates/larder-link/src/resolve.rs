@@ -8,6 +8,7 @@
 //! are not among those: hosts use such names, and programs that want the linker's have `_end` and so on.
 
 use crate::error::{LinkError, text};
+use crate::guards;
 use crate::input::{
     Binding, Inputs, LinkerSymbol, ObjectId, Place, Rela, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh,
     stt,
@@ -23,6 +24,8 @@ use std::collections::HashMap;
 pub(crate) struct Symbols<'a> {
     names: HashMap<&'a [u8], usize>,
     globals: Vec<Global>,
+    /// Numbers of the names that begin like a guard's.
+    guards: Vec<usize>,
     definitions: Vec<Definition>,
     discarded: Vec<bool>,
     /// `__dso_handle`, if it is ours.
@@ -84,6 +87,7 @@ pub(crate) fn resolve_symbols<'a>(inputs: &mut Inputs<'a>) -> Result<Symbols<'a>
     let mut symbols = Symbols {
         names: HashMap::new(),
         globals: Vec::new(),
+        guards: Vec::new(),
         definitions: Vec::new(),
         discarded: discard_repeated_groups(inputs),
         dso_handle: None,
@@ -131,6 +135,11 @@ impl<'a> Symbols<'a> {
         self.globals.iter().map(|global| global.winner)
     }
 
+    /// Definition or first mention of every name that begins like a guard's.
+    pub(crate) fn guards(&self) -> impl Iterator<Item = SymbolId> + '_ {
+        self.guards.iter().map(|&global| self.globals[global].winner)
+    }
+
     /// Collects all mentions and returns the number of every symbol's name, [`LOCAL`] for those that have none of their own.
     fn collect(&mut self, inputs: &Inputs<'a>) -> Result<Vec<usize>, LinkError> {
         let mut globals = Vec::with_capacity(inputs.symbols.len());
@@ -148,8 +157,11 @@ impl<'a> Symbols<'a> {
     }
 
     fn global(&mut self, name: &'a [u8], first: SymbolId) -> usize {
-        let globals = &mut self.globals;
+        let (globals, guards) = (&mut self.globals, &mut self.guards);
         *self.names.entry(name).or_insert_with(|| {
+            if guards::has_prefix(name) {
+                guards.push(globals.len());
+            }
             globals.push(Global {
                 winner: first,
                 rank: Rank::Undefined,

@@ -4,6 +4,7 @@
 //! ([`x86_64::action`]): this pass counts what has to have a place, that one fills it in. Behind this pass no import, slot or stub is added.
 
 use crate::error::{LinkError, text};
+use crate::guards::Marks;
 use crate::init;
 use crate::input::{Inputs, LinkerSymbol, Place, Reloc, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh};
 use crate::live::Live;
@@ -142,6 +143,7 @@ pub(crate) fn scan_relocations(
     live: &Live,
     unwind: &Unwind,
     plan: &UnwindPlan,
+    marks: &Marks,
     static_block: bool,
 ) -> Result<Needs, LinkError> {
     let scan = |static_block| {
@@ -153,6 +155,8 @@ pub(crate) fn scan_relocations(
     if done.needs_static_block {
         done = scan(true)?;
     }
+    // An object that code only counts on is an import too.
+    marks.live_objects(live).for_each(|object| done.want_import(object, false));
     done.number_imports();
     Ok(done.needs)
 }

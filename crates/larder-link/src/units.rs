@@ -90,9 +90,14 @@ fn standing(inputs: &Inputs<'_>, symbols: &Symbols<'_>, id: SymbolId, exported: 
 }
 
 /// Functions overlap where assembly says so. Each then has all imports of its range, which must not multiply without end.
-const WORK_MAX: u64 = 1 << 28;
+pub(crate) const WORK_MAX: u64 = 1 << 28;
 
 impl Units {
+    /// Index of the function that begins there.
+    pub(crate) fn at(&self, section: SectionId, start: u64) -> Option<usize> {
+        self.functions.binary_search_by_key(&(section, start), |function| (function.section, function.start)).ok()
+    }
+
     fn collect_imports(&mut self, inputs: &Inputs<'_>, symbols: &Symbols<'_>, needs: &Needs) -> Result<(), LinkError> {
         let mut work = 0;
         let mut used = Vec::new();

@@ -177,17 +177,18 @@ impl Part<'_> {
     }
 
     /// Its objects, each by the name that the user knows.
-    fn objects(&self) -> Vec<Object<'_>> {
+    fn objects(&self, module: u32) -> Vec<Object<'_>> {
         let name = self.name.as_str();
+        let object = |bytes| Object { name, bytes, module };
         match &self.made {
-            Made::Object(bytes) => vec![Object { name, bytes }],
-            Made::Module(generated) => generated.objects.objects.iter().map(|bytes| Object { name, bytes }).collect(),
+            Made::Object(bytes) => vec![object(bytes)],
+            Made::Module(generated) => generated.objects.objects.iter().map(|bytes| object(bytes)).collect(),
         }
     }
 }
 
 fn link(what: &Compilation<'_>, parts: &[Part<'_>], source: &Sourced<'_>) -> Result<Vec<u8>, Error> {
-    let objects: Vec<_> = parts.iter().flat_map(Part::objects).collect();
+    let objects: Vec<_> = parts.iter().zip(0..).flat_map(|(part, module)| part.objects(module)).collect();
     let names = what.exports();
     let generated = || parts.iter().filter_map(Part::generated).map(|generated| &generated.objects);
     let options = LinkOptions {

@@ -80,7 +80,7 @@ fn expand<'a>(inputs: &'a [Content<'_>]) -> Result<Vec<Item<'a>>, Error> {
             items.push(Item { name, bytes, digest: *digest, is_module, input: index, is_member: false });
             continue;
         }
-        let members = read_archive(&Object { name, bytes }).map_err(of_linker(name))?;
+        let members = read_archive(&Object { name, bytes, ..Object::default() }).map_err(of_linker(name))?;
         items.extend(members.into_iter().filter_map(|member| {
             let is_module = BITCODE.iter().any(|magic| member.bytes.starts_with(magic));
             let is_object = member.bytes.starts_with(b"\x7fELF");
@@ -208,7 +208,8 @@ impl Item<'_> {
         if self.is_module {
             return Ok(Vec::new());
         }
-        read_mentions(&Object { name: &self.name, bytes: self.bytes }).map_err(of_linker(&self.name))
+        read_mentions(&Object { name: &self.name, bytes: self.bytes, ..Object::default() })
+            .map_err(of_linker(&self.name))
     }
 }
 
@@ -216,7 +217,7 @@ impl Item<'_> {
 fn mentions_of<'g>(name: &'g str, generated: &'g Generated) -> Result<Vec<Mention<'g>>, Error> {
     let mut all = Vec::new();
     for bytes in &generated.objects.objects {
-        all.extend(read_mentions(&Object { name, bytes }).map_err(of_linker(name))?);
+        all.extend(read_mentions(&Object { name, bytes, ..Object::default() }).map_err(of_linker(name))?);
     }
     Ok(all)
 }

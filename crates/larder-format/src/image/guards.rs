@@ -58,6 +58,9 @@ record! {
     }
 }
 
+/// Bytes of the jump (`jmp rel32`) that a dropped unit begins with. A droppable unit may be shorter, but so many bytes are its own.
+pub const DROP_LEN: u64 = 5;
+
 /// In place of a unit's index: nothing is called instead.
 pub const DROPPABLE_NO_FALLBACK: u32 = u32::MAX;
 

@@ -8,6 +8,7 @@ use super::{
     property, sh, stt,
 };
 use crate::error::{LinkError, text};
+use crate::guards::{FALLBACKS, USES};
 use crate::{Mention, MentionKind};
 use larder_format::image::{EM_X86_64, PAGE};
 use object::LittleEndian as LE;
@@ -33,7 +34,7 @@ pub(crate) fn read_objects<'a>(objects: &[crate::Object<'a>]) -> Result<Inputs<'
     for (index, object) in objects.iter().enumerate() {
         identify(object.name, object.bytes)?;
         let file = File::parse(ObjectId::from_index(index), object)?;
-        inputs.objects.push(ObjectFile { name: object.name, promises: 0 });
+        inputs.objects.push(ObjectFile { name: object.name, module: object.module, promises: 0 });
         file.read_sections(&mut inputs)?;
         file.read_symbols(&mut inputs)?;
         file.read_relocations_and_groups(&mut inputs)?;
@@ -190,6 +191,9 @@ impl<'a> File<'a> {
                 self.unsupported(name, "an executable stack: compile without nested functions whose address is taken")
             );
         }
+        if matches!(name, USES | FALLBACKS) && kind == sh::PROGBITS {
+            return Ok(Role::Guards);
+        }
         if flags & sh::EXCLUDE != 0 {
             return Ok(Role::Nothing);
         }
@@ -232,7 +236,7 @@ impl<'a> File<'a> {
             return Ok(());
         }
         if section.is(sh::COMPRESSED) {
-            return Err(self.damaged(format!("{}: loaded and compressed", text(name))));
+            return Err(self.damaged(format!("{}: compressed, as only debug information may be", text(name))));
         }
         let (write, execute) = (section.is(sh::WRITE), section.is(sh::EXECINSTR));
         if execute && (write || section.is_zeros() || section.is(sh::TLS)) {

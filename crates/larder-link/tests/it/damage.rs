@@ -1,5 +1,6 @@
 //! Objects that end early or have changed bytes: an error or an image, never a panic, and soon.
 
+use crate::guards;
 use crate::tools::{clang, gcc};
 use larder_link::{LinkOptions, Object, link};
 
@@ -13,19 +14,22 @@ const SOURCE: &str = "
     int run(int x) { try { return host(list[x & 1]) + twice(x) + t; } catch (int y) { return y; } }
 ";
 
-fn objects() -> [Vec<u8>; 2] {
+fn objects() -> [Vec<u8>; 3] {
     [
         clang("a.cpp", SOURCE, &["-O1", "-fPIC", "-g", "-ffunction-sections"]),
         gcc("a.cpp", SOURCE, &["-O1", "-fPIC", "-g1", "-fcommon"]),
+        guards::sample(),
     ]
 }
 
 /// Links, and looks at what came out as a loader would.
-fn survive(bytes: &[u8]) -> bool {
-    match link(&[Object { name: "damaged.o", bytes }], &LinkOptions::default()) {
+pub(crate) fn survive(bytes: &[u8]) -> bool {
+    match link(&[Object { name: "damaged.o", bytes, ..Object::default() }], &LinkOptions::default()) {
         Ok(linked) => {
             let len = linked.bytes.len() as u64;
-            larder_format::image::Image::parse(&linked.bytes, len).expect("what is linked can be read");
+            let image = larder_format::image::Image::parse(&linked.bytes, len).expect("what is linked can be read");
+            image.guards().iter().for_each(|row| drop(image.guard_question(&row).expect("it asks")));
+            image.droppable().iter().for_each(|row| drop(image.droppable_unit(&row).expect("it is one")));
             true
         }
         Err(_) => false,

@@ -1,7 +1,7 @@
 //! A linked image and a loader for it that runs nothing: it checks what every image must be and answers with memory as code would see it.
 
-use larder_format::image::{self, Export, FIXUP_IMAGE, Image, PAGE};
-use larder_link::{LinkError, LinkOptions, LinkReport, Object, link};
+use larder_format::image::{self, DROP_LEN, Export, FIXUP_IMAGE, GuardQuestion, Image, PAGE, import_flags};
+use larder_link::{LinkError, LinkOptions, LinkReport, Linked, Object, link};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
@@ -19,8 +19,9 @@ pub(crate) struct Case {
 /// Links objects that are named `0.o`, `1.o`…
 pub(crate) fn try_link(objects: &[&[u8]], options: &LinkOptions<'_>) -> Result<Case, LinkError> {
     let names: Vec<String> = (0..objects.len()).map(|number| format!("{number}.o")).collect();
-    let objects: Vec<_> = names.iter().zip(objects).map(|(name, bytes)| Object { name, bytes }).collect();
-    link(&objects, options).map(|linked| Case::new(linked.bytes, linked.report))
+    let objects: Vec<_> =
+        names.iter().zip(objects).map(|(name, bytes)| Object { name, bytes, ..Object::default() }).collect();
+    link(&objects, options).map(Case::of)
 }
 
 pub(crate) fn link_all(objects: &[&[u8]]) -> Case {
@@ -32,9 +33,9 @@ pub(crate) fn link_with(objects: &[&[u8]], options: &LinkOptions<'_>) -> Case {
 }
 
 impl Case {
-    fn new(file: Vec<u8>, report: LinkReport) -> Self {
-        image::verify_digest(&file).expect("the digest is right");
-        let mut case = Case { memory: Vec::new(), file, report };
+    pub(crate) fn of(linked: Linked) -> Self {
+        image::verify_digest(&linked.bytes).expect("the digest is right");
+        let mut case = Case { memory: Vec::new(), file: linked.bytes, report: linked.report };
         case.load();
         case
     }
@@ -154,6 +155,7 @@ impl Case {
         assert!(header.slots_offset + 8 * image.imports().len() as u64 <= header.rw.offset + header.relro_len);
         check_names(&image);
         check_units(&image);
+        check_guards(&image);
         self.memory = memory;
     }
 }
@@ -209,5 +211,22 @@ fn check_units(image: &Image<'_>) {
             let import = image.unit_imports().get(row as usize).expect("the run is in the table");
             assert!((import as usize) < image.imports().len());
         }
+    }
+}
+
+fn check_guards(image: &Image<'_>) {
+    let objects = image.imports().iter().filter(|import| import.flags & import_flags::OBJECT != 0).count();
+    let questions: Vec<_> = image.guards().iter().map(|row| image.guard_question(&row).expect("it asks")).collect();
+    let is_object = |question: &GuardQuestion<'_>| matches!(question, GuardQuestion::Object { .. });
+    assert!(questions.is_sorted_by_key(is_object), "predicates are asked first");
+    assert_eq!(questions.iter().filter(|question| is_object(question)).count(), objects, "each object has one guard");
+    let units: Vec<_> = image.units().iter().collect();
+    let rows: Vec<_> = image.droppable().iter().collect();
+    assert!(rows.is_sorted_by(|a, b| a.unit < b.unit), "droppable units are sorted");
+    for row in rows {
+        let unit = image.droppable_unit(&row).expect("it is one");
+        assert!(!unit.guards.is_empty() && unit.guards.iter().is_sorted_by(|a, b| a < b));
+        let next = units.get(unit.index + 1).map_or(image.header().rw.offset, |next| next.offset);
+        assert!(unit.unit.offset + DROP_LEN <= next, "a jump has room");
     }
 }

@@ -4,6 +4,7 @@ mod damage;
 mod debug_info;
 mod determinism;
 mod elf_tools;
+mod guards;
 mod image;
 mod indirect;
 mod init;

@@ -7,7 +7,8 @@ use larder_link::{LinkError, LinkOptions, Object, link};
 /// Links without laying the image out in memory: such images are large.
 fn try_link(objects: &[&[u8]]) -> Result<Vec<u8>, LinkError> {
     let names: Vec<String> = (0..objects.len()).map(|number| format!("{number}.o")).collect();
-    let objects: Vec<_> = names.iter().zip(objects).map(|(name, bytes)| Object { name, bytes }).collect();
+    let objects: Vec<_> =
+        names.iter().zip(objects).map(|(name, bytes)| Object { name, bytes, ..Object::default() }).collect();
     link(&objects, &LinkOptions::default()).map(|linked| linked.bytes)
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) fn image_of(case: &str) -> Vec<u8> {
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     let bytes = object(&compiler, case, &["-O2", "-fPIC"]);
-    let linked = link(&[Object { name: case, bytes: &bytes }], &LinkOptions::default());
+    let linked = link(&[Object { name: case, bytes: &bytes, ..Object::default() }], &LinkOptions::default());
     linked.unwrap_or_else(|error| panic!("{case}: {error}")).bytes
 }
 

@@ -18,7 +18,7 @@ fn image(compiler: &str, case: &str, flags: &[&str]) -> Vec<u8> {
 fn image_with(compiler: &str, case: &str, flags: &[&str], static_tls: bool) -> Vec<u8> {
     let bytes = object(compiler, case, flags);
     let options = LinkOptions { static_tls, ..LinkOptions::default() };
-    let linked = link(&[Object { name: case, bytes: &bytes }], &options);
+    let linked = link(&[Object { name: case, bytes: &bytes, ..Object::default() }], &options);
     linked.unwrap_or_else(|error| panic!("{compiler} {flags:?} {case}: {error}")).bytes
 }
 
