@@ -29,12 +29,14 @@ mod relocate;
 mod resolve;
 mod symbol;
 mod tls;
+mod unavailable;
 mod unwind;
 
 pub use error::LoadError;
 pub use file::ImageFile;
 pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
-pub use resolve::{Address, Chain, Libraries, Names, ProcessSymbols, Resolve, Wanted};
+pub use resolve::{Address, Chain, Deferral, Libraries, Names, ObjectAnswer, ProcessSymbols, Resolve, Wanted};
 pub use symbol::{FnPointer, Function};
 pub use tls::{StaticTlsError, has_place_for_static_tls};
+pub use unavailable::{Call, Dropped, FailedGuard, GuardFailure, Unavailable, UnitId, Waiting};
 pub use unwind::unwinds_in_constant_time;

@@ -39,10 +39,43 @@ pub struct Wanted<'a> {
     pub thread_local: bool,
 }
 
-/// Answers imports.
+/// A name that is going to be known later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deferral {
+    /// It is a function: words in data that point to it lead to a stub until then.
+    Function,
+    /// It may be data, to which no stub can lead: an image that points to it from its own data is refused.
+    Data,
+}
+
+/// An object of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectAnswer {
+    /// Where it is now.
+    pub address: Address,
+    /// What it is: equal fingerprints mean objects that code can't tell apart.
+    pub fingerprint: u64,
+}
+
+/// Answers imports, and what guards ask.
 pub trait Resolve {
     /// The address of that name, or `None` if it is not known here.
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address>;
+
+    /// Whether a name that nobody answered is going to be known later. Then the units wait that use it.
+    fn defers(&self, _wanted: &Wanted<'_>) -> Option<Deferral> {
+        None
+    }
+
+    /// The host's object of that name, or `None` if there is none.
+    fn object(&self, _name: &CStr) -> Option<ObjectAnswer> {
+        None
+    }
+
+    /// What is true now of a condition that code was made for, or `None` if it is not known here.
+    fn predicate(&self, _name: &CStr, _arguments: &CStr) -> Option<u64> {
+        None
+    }
 }
 
 impl<F: Fn(&Wanted<'_>) -> Option<Address>> Resolve for F {
@@ -57,6 +90,18 @@ pub struct Chain<'a>(pub &'a [&'a dyn Resolve]);
 impl Resolve for Chain<'_> {
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
         self.0.iter().find_map(|resolver| resolver.resolve(wanted))
+    }
+
+    fn defers(&self, wanted: &Wanted<'_>) -> Option<Deferral> {
+        self.0.iter().find_map(|resolver| resolver.defers(wanted))
+    }
+
+    fn object(&self, name: &CStr) -> Option<ObjectAnswer> {
+        self.0.iter().find_map(|resolver| resolver.object(name))
+    }
+
+    fn predicate(&self, name: &CStr, arguments: &CStr) -> Option<u64> {
+        self.0.iter().find_map(|resolver| resolver.predicate(name, arguments))
     }
 }
 
