@@ -5,7 +5,7 @@ use larder_format::image::CpuModel;
 use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
-mod x86_64;
+pub(crate) mod x86_64;
 
 /// The features that code may use here: those of the processor which the operating system supports. Found out once.
 ///

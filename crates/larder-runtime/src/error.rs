@@ -96,6 +96,37 @@ pub enum LoadError {
         /// The variable.
         name: String,
     },
+    /// A name can't be left for later.
+    #[error("{}: {name} can't be deferred, since {reason}: define it before the image is loaded", path.display())]
+    CannotDefer {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// What stands against it.
+        reason: &'static str,
+    },
+    /// A function that can't be used now is shorter than a jump.
+    #[error(
+        "{}: {name} can't be taken out of use, since the next function begins within the bytes of a jump: compile it with -falign-functions=16",
+        path.display()
+    )]
+    TooShort {
+        /// The file.
+        path: PathBuf,
+        /// The function.
+        name: String,
+    },
+    /// The jumps to functions that can't be used now would be too far.
+    #[error(
+        "{}: no addresses are free near its code for the functions that can't be used: load it before other memory is mapped there, \
+         or split it",
+        path.display()
+    )]
+    NoPlaceForStubs {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 fn more(count: usize) -> String {

@@ -14,6 +14,7 @@
 //! What is deliberately not done: parsing ELF (the [index](larder_format::image) says everything), reading a whole image (unless
 //! [`Integrity::Verify`] asks for it), and deciding what to do about an error (that is policy, and `larder`'s).
 
+mod availability;
 pub mod cpu;
 mod debugger;
 mod dynamic;
@@ -23,7 +24,9 @@ mod file;
 mod jitdump;
 mod load;
 mod os;
+mod patch;
 pub mod program;
+mod rebind;
 mod registry;
 mod relocate;
 mod resolve;

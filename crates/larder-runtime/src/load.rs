@@ -5,6 +5,7 @@
 //!
 //! Nothing of an image runs before [`Sealed::initialise`]; everything that can be wrong with it is found before.
 
+use crate::availability::{Availability, Plan};
 use crate::cpu;
 use crate::debugger::Described;
 use crate::dynamic;
@@ -12,20 +13,23 @@ use crate::error::LoadError;
 use crate::exit;
 use crate::file::ImageFile;
 use crate::os::{self, Region};
+use crate::rebind;
 use crate::relocate::{self, Words};
-use crate::resolve::{self, Address, Libraries, Resolve, Resolved};
+use crate::resolve::{self, Address, Deferral, Libraries, Resolve, Resolved};
 use crate::symbol::{FnPointer, Function};
 use crate::tls::{self, SlotError};
+use crate::unavailable::{Dropped, Unavailable, UnitId, Waiting};
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, WORD, export_flags, verify_digest};
 use larder_format::record::Record;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicPtr;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// Whether the bytes of the file still have to be compared with its digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +136,8 @@ impl Mapped {
     /// [`LoadError::StaticTls`], [`LoadError::NotThreadLocal`] and [`LoadError::NoThreadDistance`] if thread-local variables are in the way.
     pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
         let mut parts = self.0;
-        let resolved = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
+        let mut resolved = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
+        let availability = arrange(&parts, &mut resolved)?;
         let template = parts.header().tls_template;
         let template = tls::Template::new(parts.region.at(template.offset), template.len as usize);
         // SAFETY: the template is part of the image, which `Bound` keeps behind the module.
@@ -142,8 +147,29 @@ impl Mapped {
         // SAFETY: all words of the image are written.
         let filled = tls.as_mut().map_or(Ok(()), |tls| unsafe { tls.fill_static_block() });
         filled.map_err(|source| static_tls(&parts.path, source))?;
-        Ok(Bound { tls, parts })
+        Ok(Bound { tls, availability, parts })
     }
+}
+
+/// Patches entries of what can't be used as it is. What points to deferred functions is going to hold their stubs.
+fn arrange(parts: &Parts, resolved: &mut Resolved) -> Result<Option<Box<Availability>>, LoadError> {
+    let deferred = std::mem::take(&mut resolved.deferred);
+    if deferred.is_empty() {
+        return Ok(None);
+    }
+    let plan = Plan::new(&parts.image, deferred).map_err(|source| parts.damaged(source))?;
+    let refused = parts.image.fixups().iter().find_map(|fixup| match plan.deferral(fixup.import)? {
+        Deferral::Data => Some((fixup.import, "data points to it and it is not said to be a function")),
+        Deferral::Function if fixup.addend != 0 => Some((fixup.import, "data points behind its beginning")),
+        Deferral::Function => None,
+    });
+    if let Some((import, reason)) = refused {
+        let name = resolve::name_of(&parts.image, import);
+        return Err(LoadError::CannotDefer { path: parts.path.clone(), name, reason });
+    }
+    let addresses = &mut resolved.addresses;
+    // SAFETY: the image was mapped there and nothing of it has run; the region outlives what `Bound` and `Shared` keep beside it.
+    unsafe { Availability::new(plan, &parts.image, &parts.region, &parts.path, addresses) }
 }
 
 fn span(span: larder_format::image::Span) -> std::ops::Range<u64> {
@@ -260,6 +286,7 @@ fn present_end(header: &ImageHeader, relocated_end: u64) -> u64 {
 #[derive(Debug)]
 pub struct Bound {
     tls: Option<tls::Module>,
+    availability: Option<Box<Availability>>,
     parts: Parts,
 }
 
@@ -274,7 +301,7 @@ impl Bound {
     /// # Errors
     /// [`LoadError::Os`] if the system refuses.
     pub fn seal(self) -> Result<Sealed, LoadError> {
-        let Bound { tls, parts } = self;
+        let Bound { tls, availability, parts } = self;
         let header = *parts.header();
         let relro = header.rw.offset..header.rw.offset + header.relro_len;
         if let Err(source) = parts.region.make_read_only(relro) {
@@ -283,7 +310,15 @@ impl Bound {
         let base = parts.region.base();
         let owner = exit::owner(base, &header);
         let described = Described::new(&parts.image, base, &parts.path);
-        let shared = Arc::new(Shared { known: OnceLock::new(), _described: described, tls, owner, parts });
+        let shared = Arc::new(Shared {
+            known: OnceLock::new(),
+            _described: described,
+            tls,
+            owner,
+            availability,
+            parts,
+            rebinding: Mutex::new(()),
+        });
         let weak = Arc::downgrade(&shared);
         // SAFETY: the image is mapped, and `Shared` lets go of `known` first.
         let known = unsafe { unwind::make_known(base, &header, &shared.parts.path, owner, weak) };
@@ -300,7 +335,10 @@ pub(crate) struct Shared {
     _described: Option<Described>,
     tls: Option<tls::Module>,
     owner: usize,
+    availability: Option<Box<Availability>>,
     parts: Parts,
+    /// Held by who changes rights in the region.
+    rebinding: Mutex<()>,
 }
 
 impl Shared {
@@ -344,6 +382,40 @@ impl Shared {
         info.dlpi_phnum = headers.count;
         info.dlpi_tls_modid = 0;
         info.dlpi_tls_data = std::ptr::null_mut();
+    }
+
+    fn set_unavailable(&self, handler: Arc<dyn Unavailable>) {
+        if let Some(availability) = &self.availability {
+            availability.set_handler(handler);
+        }
+    }
+
+    fn dropped(&self) -> &[Dropped] {
+        self.availability.as_ref().map_or(&[], |availability| availability.dropped())
+    }
+
+    fn waiting(&self) -> Vec<Waiting> {
+        self.availability.as_ref().map_or_else(Vec::new, |availability| availability.waiting())
+    }
+
+    fn os_error(&self, operation: &'static str) -> impl FnOnce(std::io::Error) -> LoadError {
+        let path = self.parts.path.clone();
+        move |source| LoadError::Os { path, operation, source }
+    }
+
+    /// # Safety
+    /// As for [`Loaded::define`].
+    unsafe fn define(&self, definitions: &HashMap<&str, Address>) -> Result<Vec<UnitId>, LoadError> {
+        let Some(availability) = &self.availability else { return Ok(Vec::new()) };
+        let _rebinding = self.rebinding.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = availability.deferred(|name| definitions.get(name).map(|address| *address as usize));
+        let moves = found.iter().copied().collect();
+        // SAFETY: the image is bound, and the lock is held.
+        unsafe { rebind::rebind(&self.parts.region, &self.parts.image, &moves) }
+            .map_err(self.os_error("bind names of"))?;
+        let defined = moves.into_iter().map(|(import, moved)| (import, moved.to)).collect();
+        // SAFETY: the caller's promise.
+        unsafe { availability.arm(&self.parts.region, &defined) }.map_err(self.os_error("restore code of"))
     }
 
     fn address(&self, offset: u64) -> *const () {
@@ -415,6 +487,21 @@ impl Sealed {
         let inside = range.start >= code.start && range.start <= range.end && range.end <= code.end;
         // SAFETY: code is mapped as long as `self` and never written.
         inside.then(|| unsafe { self.0.parts.region.bytes(range) })
+    }
+
+    /// Units that were dropped, as [`Loaded::dropped`].
+    pub fn dropped(&self) -> &[Dropped] {
+        self.0.dropped()
+    }
+
+    /// Units that wait, as [`Loaded::waiting`].
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.0.waiting()
+    }
+
+    /// Says who decides about calls of units that were dropped or wait: to be done before anything runs.
+    pub fn set_unavailable(&self, handler: Arc<dyn Unavailable>) {
+        self.0.set_unavailable(handler);
     }
 
     /// Lets the dynamic linker's answers include the image's exports, as a native program's: what the image asks by `dlsym` and its kin, and
@@ -524,6 +611,44 @@ impl Loaded {
             export.flags & export_flags::FUNCTION != 0 && span(self.image().header().rx).contains(&export.offset);
         // SAFETY: the type is the caller's promise, and the handle borrows the image.
         is_code.then(|| unsafe { Function::new(self.0.address(export.offset)) })
+    }
+
+    /// Units that were dropped when the image was bound, each with its guards that failed.
+    pub fn dropped(&self) -> &[Dropped] {
+        self.0.dropped()
+    }
+
+    /// Units that wait for names which are not defined yet.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.0.waiting()
+    }
+
+    /// Says who decides about calls of units that were dropped or wait, in place of who was said before.
+    pub fn set_unavailable(&self, handler: Arc<dyn Unavailable>) {
+        self.0.set_unavailable(handler);
+    }
+
+    /// Has calls of a unit go to another function from now on, pointers to it that were taken before included. Threads may be calling it.
+    /// `false`, and nothing is changed, if the unit was neither dropped nor had to wait.
+    ///
+    /// # Safety
+    /// At the address is a function of the same type, which is there as long as the image.
+    pub unsafe fn redirect(&self, unit: UnitId, address: Address) -> bool {
+        self.0.availability.as_ref().is_some_and(|availability| availability.redirect(unit, address))
+    }
+
+    /// Gives deferred names their addresses, and arms the units that wait for no other name: answers which. Names that the image doesn't
+    /// wait for are left alone. Threads may be running the image.
+    ///
+    /// # Errors
+    /// [`LoadError::Os`] if the system refuses to change rights; then the same may be tried again.
+    ///
+    /// # Safety
+    /// What is defined has the type that the code takes it to have, and stays valid until the image is gone.
+    pub unsafe fn define<N: AsRef<str>>(&self, definitions: &[(N, Address)]) -> Result<Vec<UnitId>, LoadError> {
+        let definitions = definitions.iter().map(|(name, address)| (name.as_ref(), *address)).collect();
+        // SAFETY: the caller's promise.
+        unsafe { self.0.define(&definitions) }
     }
 
     /// Keeps the image to the end of the process. Its finalisers run at exit.

@@ -5,11 +5,12 @@
 
 use larder_format::image::{CpuModel, FIXUP_IMAGE, Fixup, Image, ImageError, ImageHeader, Import, WORD};
 use larder_format::record::{Record as _, Rows};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words that a RELR bitmap speaks of (ELF gABI, "Relative Relocation Table": all bits but the lowest).
 const BITMAP_WORDS: u64 = 63;
 
-/// The writable bytes of an image that is not sealed yet.
+/// The words of an image's RW, as long as they are writable.
 pub(crate) struct Words {
     base: *mut u8,
     start: u64,
@@ -18,7 +19,7 @@ pub(crate) struct Words {
 
 impl Words {
     /// # Safety
-    /// From `base`, an image of that header is mapped, its RW writable, and nobody else refers to it.
+    /// From `base`, an image of that header is mapped, what is going to be written of its RW is writable, and no reference of Rust's is to it.
     pub(crate) unsafe fn new(base: *mut u8, header: &ImageHeader) -> Words {
         Words { base, start: header.rw.offset, end: header.loaded_len() }
     }
@@ -138,6 +139,23 @@ pub(crate) fn fill_fixups(words: &mut Words, fixups: Rows<'_, Fixup>, addresses:
         words.write(fixup.place, address.wrapping_add_signed(fixup.addend))?;
     }
     Ok(())
+}
+
+/// Writes `new` to a word that holds `old`, while others may read and write it. Answers whether it held that.
+pub(crate) fn exchange(words: &mut Words, place: u64, old: u64, new: u64) -> Result<bool, ImageError> {
+    let word = words.run(place, 1).ok_or(damaged("a relocated word lies outside of RW", place))?;
+    if word.is_aligned() {
+        // SAFETY: `run` has checked that the word lies in RW; code of the image accesses it as the processor does, a word at once.
+        let word = unsafe { AtomicU64::from_ptr(word) };
+        return Ok(word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok());
+    }
+    // SAFETY: as above.
+    let holds = unsafe { word.read_unaligned() } == old;
+    if holds {
+        // SAFETY: as above.
+        unsafe { word.write_unaligned(new) };
+    }
+    Ok(holds)
 }
 
 /// Checks what [`crate::resolve`] is going to take for granted of an import.

@@ -8,7 +8,7 @@ use crate::error::LoadError;
 use crate::relocate::import_name;
 use crate::tls::{self, Variable};
 use larder_format::image::{Image, ImageError, TLS_GET_ADDR, import_flags};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString, c_int};
 use std::path::Path;
 
@@ -144,11 +144,14 @@ pub(crate) struct Resolved {
     pub(crate) addresses: Vec<usize>,
     /// Thread-local variables, by the index of their import.
     pub(crate) variables: HashMap<u32, Variable>,
+    /// Names that are going to be known later, by the index of their import.
+    pub(crate) deferred: BTreeMap<u32, Deferral>,
 }
 
 /// Asks the resolver for every import.
 pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &Path) -> Result<Resolved, LoadError> {
-    let mut resolved = Resolved { addresses: Vec::with_capacity(image.imports().len()), variables: HashMap::new() };
+    let addresses = Vec::with_capacity(image.imports().len());
+    let mut resolved = Resolved { addresses, variables: HashMap::new(), deferred: BTreeMap::new() };
     let mut unresolved = Vec::new();
     for (import, index) in image.imports().iter().zip(0..) {
         let name = import_name(image, &import).map_err(|source| damaged(path, source))?;
@@ -160,8 +163,12 @@ pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &
             thread_local: import.flags & import_flags::TLS != 0,
         };
         let address = built_in(name).or_else(|| resolver.resolve(&wanted));
-        if address.is_none() && !wanted.weak {
-            unresolved.push(name);
+        if address.is_none() {
+            match deferral(&wanted, resolver, path)? {
+                Some(deferral) => drop(resolved.deferred.insert(index, deferral)),
+                None if wanted.weak => {}
+                None => unresolved.push(name),
+            }
         }
         let address = address.map_or(0, |address| address as usize);
         if wanted.thread_local {
@@ -170,6 +177,19 @@ pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &
         resolved.addresses.push(if wanted.thread_local { 0 } else { address });
     }
     if unresolved.is_empty() { Ok(resolved) } else { Err(unresolved_names(path, &unresolved)) }
+}
+
+/// Whether a name that nobody answered is going to be known later.
+fn deferral(wanted: &Wanted<'_>, resolver: &dyn Resolve, path: &Path) -> Result<Option<Deferral>, LoadError> {
+    let Some(deferral) = resolver.defers(wanted) else { return Ok(None) };
+    if wanted.thread_local {
+        return Err(LoadError::CannotDefer {
+            path: path.to_owned(),
+            name: wanted.name.to_string_lossy().into_owned(),
+            reason: "it is a thread-local variable",
+        });
+    }
+    Ok(Some(if wanted.function { Deferral::Function } else { deferral }))
 }
 
 /// The variable whose address in this thread a resolver has answered.
@@ -183,7 +203,7 @@ fn variable(address: usize, name: &CStr, path: &Path) -> Result<Variable, LoadEr
 
 /// What an import is called, for messages.
 pub(crate) fn name_of(image: &Image<'_>, import: u32) -> String {
-    let import = image.imports().iter().nth(import as usize);
+    let import = image.imports().get(import as usize);
     let name = import.and_then(|import| image.c_text(import.name));
     name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }

@@ -25,6 +25,7 @@ struct GlibcFeature {
 }
 
 mod model;
+pub(crate) mod state;
 
 type GetLeaf = unsafe extern "C" fn(c_uint) -> *const GlibcFeature;
 

@@ -14,10 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder_format::image::PAGE;
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 
+mod near;
 mod threads;
 
+pub(crate) use near::map_zeros_near;
 pub(crate) use threads::{
     ThreadLocalModule, has_other_threads, hold_at_fork, is_static, map_zeroed, thread_local_address,
     thread_local_modules, unmap,
@@ -71,13 +73,17 @@ fn whole_pages(len: u64) -> io::Result<usize> {
 }
 
 impl Region {
+    fn new(base: *mut c_void, len: usize) -> io::Result<Region> {
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Region { base, len })
+    }
+
     /// Maps a file from its start, read-only and private. What lies behind the end of the file must be mapped over before it is touched.
     pub(crate) fn of_file(fd: BorrowedFd<'_>, len: u64) -> io::Result<Region> {
         let len = whole_pages(len)?;
         // SAFETY: a new mapping at an address that the system chooses.
         let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, fd, 0) }?;
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Region { base, len })
+        Region::new(base, len)
     }
 
     /// The same, with the byte at `at`, a whole number of pages, at a multiple of `align`.
@@ -102,8 +108,7 @@ impl Region {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address that the system chooses.
         let base = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, ProtFlags::empty(), flags) }?;
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Region { base, len })
+        Region::new(base, len)
     }
 
     /// Gives back all but `len` bytes from `start` on: whole pages of addresses that nobody refers to.
@@ -142,12 +147,12 @@ impl Region {
         (self.at(range.start), (range.end - range.start) as usize)
     }
 
-    /// Makes pages of the file, which nobody has written to, executable.
-    pub(crate) fn make_code(&mut self, range: Range<u64>) -> io::Result<()> {
+    /// Makes pages executable, and takes the right to write to them away.
+    pub(crate) fn make_code(&self, range: Range<u64>) -> io::Result<()> {
         self.protect(range, MprotectFlags::READ | MprotectFlags::EXEC)
     }
 
-    /// Makes pages of the file, which are not code, writable; what is written stays private.
+    /// Makes pages writable, and takes the right to execute them away; what is written stays private.
     pub(crate) fn make_data(&self, range: Range<u64>) -> io::Result<()> {
         self.protect(range, MprotectFlags::READ | MprotectFlags::WRITE)
     }
@@ -164,6 +169,38 @@ impl Region {
         let (start, len) = self.part(range);
         // SAFETY: the range is part of our own region; who uses a right that is gone gets a fault, not undefined behaviour.
         Ok(unsafe { rustix::mm::mprotect(start.cast(), len, rights) }?)
+    }
+
+    /// Replaces whole pages of code by a copy that `change` has changed, while threads run them: each sees all old bytes or all new ones.
+    ///
+    /// # Safety
+    /// The pages are readable, and threads may go on from old bytes to new ones wherever they are.
+    pub(crate) unsafe fn replace_code(&self, range: Range<u64>, change: impl FnOnce(&mut [u8])) -> io::Result<()> {
+        let (start, len) = self.part(range);
+        let rights = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping at an address that the system chooses.
+        let copy = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, rights, MapFlags::PRIVATE) }?;
+        let copy = Region::new(copy, len)?;
+        // SAFETY: both are so long, and the copy is nobody else's.
+        unsafe { std::ptr::copy_nonoverlapping(start, copy.at(0), len) };
+        // SAFETY: as above.
+        change(unsafe { std::slice::from_raw_parts_mut(copy.at(0), len) });
+        copy.make_code(0..len as u64)?;
+        // SAFETY: the target is part of our own region, and other threads wait in the kernel until it is replaced as a whole.
+        unsafe { rustix::mm::mremap_fixed(copy.at(0).cast(), len, len, MremapFlags::MAYMOVE, start.cast()) }?;
+        // Its addresses have no pages any more.
+        let _ = ManuallyDrop::new(copy);
+        Ok(())
+    }
+
+    /// Gives private pages of the file back: what was written to them is gone, also for threads that run them.
+    ///
+    /// # Safety
+    /// The pages are those of the file, and threads may go on from written bytes to the file's wherever they are.
+    pub(crate) unsafe fn discard_written(&self, range: Range<u64>) -> io::Result<()> {
+        let (start, len) = self.part(range);
+        // SAFETY: the range is part of our own region; the rest is the caller's promise.
+        Ok(unsafe { rustix::mm::madvise(start.cast(), len, Advice::LinuxDontNeed) }?)
     }
 
     /// Maps writable zeros, which take no memory before they are written to, however many they are.

@@ -5,10 +5,9 @@
 //! constants (psABI x86-64, "TLS Descriptors"), and which change no register but `%rax` anywhere else.
 
 use super::{RawTable, TlsIndex};
+use crate::cpu::x86_64::state::{self, restore_state, save_state};
 use larder_format::image::STATIC_TLS_ALIGN;
 use std::arch::global_asm;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What stands in front of the reserve, so that it is found with certainty in the program's template.
 pub(super) const MARK: &[u8; 47] = b"larder: reserve for a static thread-local block";
@@ -135,7 +134,7 @@ global_asm!(
     "popq %rdi",
     ".cfi_adjust_cfa_offset -8",
     "ret",
-    // Everything that a function may change is saved: general registers here, all others by the processor.
+    // Everything that a function may change is saved: general registers here, all others by the processor (`cpu/x86_64/state.rs`).
     "2: .cfi_restore_state",
     "pushq %rbp",
     ".cfi_adjust_cfa_offset 8",
@@ -148,38 +147,11 @@ global_asm!(
     "pushq %r10",
     "pushq %r11",
     "pushq %rbx",
-    "movq larder_tls_state_len(%rip), %rcx",
-    "testq %rcx, %rcx",
-    "je 3f",
-    "subq %rcx, %rsp",
-    "andq $-64, %rsp",
-    // The area's header, which the processor wants to be zeros.
-    "xorl %eax, %eax",
-    "movq %rax, 512(%rsp)",
-    "movq %rax, 520(%rsp)",
-    "movq %rax, 528(%rsp)",
-    "movq %rax, 536(%rsp)",
-    "movq %rax, 544(%rsp)",
-    "movq %rax, 552(%rsp)",
-    "movq %rax, 560(%rsp)",
-    "movq %rax, 568(%rsp)",
-    "movl $-1, %eax",
-    "movl $-1, %edx",
-    "xsave64 (%rsp)",
+    save_state!(),
     "call {get_addr_slow}",
     "movq %rax, %rbx",
-    "movl $-1, %eax",
-    "movl $-1, %edx",
-    "xrstor64 (%rsp)",
-    "jmp 4f",
-    // A processor without `xsave` has the registers of `fxsave` only.
-    "3: subq $512, %rsp",
-    "andq $-16, %rsp",
-    "fxsave64 (%rsp)",
-    "call {get_addr_slow}",
-    "movq %rax, %rbx",
-    "fxrstor64 (%rsp)",
-    "4: movq %rbx, %rax",
+    restore_state!(),
+    "movq %rbx, %rax",
     "leaq -48(%rbp), %rsp",
     "popq %rbx",
     "popq %r11",
@@ -193,15 +165,6 @@ global_asm!(
     "jmp 1b",
     ".cfi_endproc",
     ".size larder_tls_descriptor_dynamic, . - larder_tls_descriptor_dynamic",
-    ".popsection",
-    ".pushsection .bss.larder_tls_state_len,\"aw\",@nobits",
-    ".balign 8",
-    ".hidden larder_tls_state_len",
-    ".globl larder_tls_state_len",
-    ".type larder_tls_state_len,@object",
-    ".size larder_tls_state_len, 8",
-    "larder_tls_state_len:",
-    ".zero 8",
     ".popsection",
     align = const STATIC_TLS_ALIGN,
     mark_len = const MARK_LEN,
@@ -217,8 +180,6 @@ unsafe extern "C" {
     fn larder_tls_get_addr(index: *const TlsIndex) -> *mut u8;
     fn larder_tls_descriptor_static();
     fn larder_tls_descriptor_dynamic();
-    /// Bytes of the processor's state beyond the general registers; 0 if it has no `xsave`.
-    static larder_tls_state_len: AtomicUsize;
 }
 
 /// Address that thread-local variables are counted from.
@@ -265,19 +226,6 @@ pub(crate) fn static_descriptor(distance: i64) -> Descriptor {
 
 /// The descriptor of a variable whose pair of module number and offset is at that address.
 pub(crate) fn dynamic_descriptor(pair: u64) -> Descriptor {
-    // SAFETY: it is an aligned word that is only used as such.
-    unsafe { &larder_tls_state_len }.store(state_len(), Ordering::Relaxed);
+    state::prepare();
     (larder_tls_descriptor_dynamic as *const () as u64, pair)
-}
-
-/// Intel SDM volume 1, section 13.2: leaf 0DH tells how long the area is for what the system has enabled.
-fn state_len() -> usize {
-    static LEN: OnceLock<usize> = OnceLock::new();
-    *LEN.get_or_init(|| {
-        if std::arch::is_x86_feature_detected!("xsave") {
-            std::arch::x86_64::__cpuid_count(0xd, 0).ebx as usize
-        } else {
-            0
-        }
-    })
 }

@@ -2,15 +2,21 @@
 
 use crate::small::{file_of, strictly};
 use larder_link::{LinkOptions, Object, link};
-use larder_runtime::{Arguments, LoadError, Loaded, Mapped, Resolve, Sealed};
+use larder_runtime::{Arguments, LoadError, Loaded, Mapped, Resolve, Sealed, Unavailable};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Compiles and links one of the cases in C++.
 pub(crate) fn image_of(case: &str) -> Vec<u8> {
+    image_with(case, &["-O2", "-fPIC"])
+}
+
+/// The same with other flags.
+pub(crate) fn image_with(case: &str, flags: &[&str]) -> Vec<u8> {
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    let bytes = object(&compiler, case, &["-O2", "-fPIC"]);
+    let bytes = object(&compiler, case, flags);
     let linked = link(&[Object { name: case, bytes: &bytes, ..Object::default() }], &LinkOptions::default());
     linked.unwrap_or_else(|error| panic!("{case}: {error}")).bytes
 }
@@ -40,4 +46,12 @@ pub(crate) fn sealed(image: &[u8], resolver: &dyn Resolve) -> Sealed {
 pub(crate) fn load(image: &[u8], resolver: &dyn Resolve) -> Loaded {
     // SAFETY: the tests' own code.
     unsafe { sealed(image, resolver).initialise(&Arguments::none()) }.expect("there is memory")
+}
+
+/// The same for an image that is not whole: the handler decides about calls of what is missing.
+pub(crate) fn load_with(image: &[u8], resolver: &dyn Resolve, handler: Arc<dyn Unavailable>) -> Loaded {
+    let sealed = sealed(image, resolver);
+    sealed.set_unavailable(handler);
+    // SAFETY: the tests' own code.
+    unsafe { sealed.initialise(&Arguments::none()) }.expect("there is memory")
 }

@@ -3,6 +3,7 @@
 mod child;
 mod compiled;
 mod damage;
+mod deferred;
 mod host;
 mod indirect;
 mod lifetime;
