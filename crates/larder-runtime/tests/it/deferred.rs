@@ -183,8 +183,9 @@ fn a_word_that_the_program_has_changed_stays() {
 fn pointers_that_were_taken_before_lead_to_the_definition() {
     let image = waiting(&IMAGES[0]);
     let unit = function::<Function>(&image, "calls");
+    let import = function::<extern "C" fn() -> Function>(&image, "taken")();
     define(&image, &definitions());
-    assert_eq!(unit(2), 103);
+    assert_eq!((unit(2), import(2)), (103, 102));
 }
 
 #[test]

@@ -24,6 +24,7 @@ UNIT int calls_other(int number) { return other(number) + 2; }
 UNIT int calls_both(int number) { return later(number) + other(number); }
 UNIT int reads() { return later_variable; }
 UNIT int through_table(int number) { return table[0](number); }
+UNIT Function taken() { return table[0]; }
 UNIT int through_constants(int number, int index) { return constants[index](number); }
 UNIT void change_table(Function function) { table[1] = function; }
 UNIT int through_changed(int number) { return table[1](number); }
