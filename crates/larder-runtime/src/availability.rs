@@ -10,9 +10,9 @@ use crate::rebind::Move;
 use crate::registry;
 use crate::relocate::damaged;
 use crate::resolve::{self, Address, Deferral};
-use crate::unavailable::{Call, Dropped, Unavailable, UnitId, Waiting};
+use crate::unavailable::{Call, Dropped, FailedGuard, Unavailable, UnitId, Waiting};
 use larder_format::image::{Image, ImageError, PAGE, Unit};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -29,25 +29,39 @@ enum Target {
 /// What is going to be dropped and what has to wait.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    dropped: Vec<Dropped>,
-    /// The deferred imports of units that wait.
+    dropped: BTreeMap<u32, Dropped>,
+    /// The deferred imports of units that wait; none of those is dropped.
     waiting: BTreeMap<u32, BTreeSet<u32>>,
     deferred: BTreeMap<u32, Deferral>,
 }
 
 impl Plan {
-    /// Finds the units that use deferred imports.
-    pub(crate) fn new(image: &Image<'_>, deferred: BTreeMap<u32, Deferral>) -> Result<Plan, ImageError> {
-        let mut waiting = BTreeMap::new();
-        let units = if deferred.is_empty() { 0 } else { image.units().len() };
-        for (unit, row) in image.units().iter().take(units).zip(0..) {
-            let imports: BTreeSet<u32> =
-                imports_of(image, &unit)?.filter(|import| deferred.contains_key(import)).collect();
-            if !imports.is_empty() {
-                waiting.insert(row, imports);
+    /// Finds the units that have a guard which failed, and those that use deferred imports.
+    pub(crate) fn new(
+        image: &Image<'_>,
+        failed: &HashMap<u32, FailedGuard>,
+        deferred: BTreeMap<u32, Deferral>,
+    ) -> Result<Plan, ImageError> {
+        let mut plan = Plan { deferred, ..Plan::default() };
+        let droppable = if failed.is_empty() { 0 } else { image.droppable().len() };
+        for row in image.droppable().iter().take(droppable) {
+            let droppable = image.droppable_unit(&row)?;
+            let failed: Vec<_> = droppable.guards.iter().filter_map(|guard| failed.get(&guard).cloned()).collect();
+            if !failed.is_empty() {
+                let name = name_of(image, Target::Unit(row.unit));
+                let fallback = droppable.fallback.map(|fallback| UnitId(fallback as u32));
+                plan.dropped.insert(row.unit, Dropped { unit: UnitId(row.unit), name, fallback, failed });
             }
         }
-        Ok(Plan { dropped: Vec::new(), waiting, deferred })
+        let units = if plan.deferred.is_empty() { 0 } else { image.units().len() };
+        for (unit, row) in image.units().iter().take(units).zip(0..) {
+            let imports = imports_of(image, &unit)?.filter(|import| plan.deferred.contains_key(import));
+            let imports: BTreeSet<u32> = imports.collect();
+            if !imports.is_empty() && !plan.dropped.contains_key(&row) {
+                plan.waiting.insert(row, imports);
+            }
+        }
+        Ok(plan)
     }
 
     /// Whether an import has been deferred.
@@ -56,8 +70,7 @@ impl Plan {
     }
 
     fn targets(&self) -> Vec<Target> {
-        let units: BTreeSet<u32> =
-            self.dropped.iter().map(|dropped| dropped.unit.0).chain(self.waiting.keys().copied()).collect();
+        let units: BTreeSet<u32> = self.dropped.keys().chain(self.waiting.keys()).copied().collect();
         let functions = self.deferred.iter().filter(|(_, deferral)| **deferral == Deferral::Function);
         units.into_iter().map(Target::Unit).chain(functions.map(|(import, _)| Target::Import(*import))).collect()
     }
@@ -119,12 +132,6 @@ impl Availability {
         }
         let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
         let entries = entries(image, &targets).map_err(|source| LoadError::Image { path: path.to_owned(), source })?;
-        // SAFETY: nobody writes to the code yet.
-        let cramped = entries.iter().find(|entry| !unsafe { Entries::has_room(region, entry) });
-        if let Some(Entry { stub, .. }) = cramped {
-            let name = targets.get(*stub as usize).map(|target| name_of(image, *target));
-            return Err(LoadError::TooShort { path: path.to_owned(), name: name.unwrap_or_default() });
-        }
         let code = image.header().rx;
         let patched = entries.iter().map(|entry| entry.offset);
         let first = patched.clone().min().unwrap_or(code.offset);
@@ -133,20 +140,41 @@ impl Availability {
         let around = registry::addresses(region.base(), image.header().mem_len);
         let stubs = Stubs::new(&near, &around, targets.len() as u32).map_err(os("map stubs of"))?;
         let stubs = stubs.ok_or_else(|| LoadError::NoPlaceForStubs { path: path.to_owned() })?;
+        // SAFETY: nobody writes to the code yet.
+        let patches = unsafe { Entries::plan(region, &entries, &stubs) }.map_err(|stub| LoadError::TooShort {
+            path: path.to_owned(),
+            name: targets.get(stub as usize).map_or_else(String::new, |target| name_of(image, *target)),
+        })?;
         for (target, number) in targets.iter().zip(0..) {
             if let Target::Import(import) = target {
                 addresses[*import as usize] = stubs.stub(number);
             }
         }
-        // SAFETY: the caller says that nothing runs yet, and all have room.
-        let entries = unsafe { Entries::patch(region, &entries, &stubs) }.map_err(os("patch code of"))?;
+        // SAFETY: the caller says that nothing runs yet.
+        let entries = unsafe { Entries::patch(region, patches) }.map_err(os("patch code of"))?;
         let Plan { dropped, waiting, deferred } = plan;
+        let dropped: Vec<Dropped> = dropped.into_values().collect();
         let state = Mutex::new(State { entries, waiting, deferred });
         let (image, base, handler) = (*image, region.base(), RwLock::new(None));
         let availability = Box::new(Availability { image, base, stubs, targets, dropped, state, handler });
         // SAFETY: it is in a box, and has the stubs.
         unsafe { availability.stubs.set_context(&raw const *availability) };
+        availability.call_fallbacks();
         Ok(Some(availability))
+    }
+
+    /// Has the fallbacks of dropped units called in their place.
+    fn call_fallbacks(&self) {
+        for dropped in &self.dropped {
+            if let Some(fallback) = dropped.fallback {
+                self.redirect(dropped.unit, self.entry(fallback) as Address);
+            }
+        }
+    }
+
+    /// Address of a unit.
+    fn entry(&self, unit: UnitId) -> usize {
+        self.base + self.image.units().get(unit.0 as usize).map_or(0, |unit| unit.offset as usize)
     }
 
     /// Says who decides about calls from now on.

@@ -21,6 +21,7 @@ mod dynamic;
 mod error;
 mod exit;
 mod file;
+mod guards;
 mod jitdump;
 mod load;
 mod os;

@@ -12,8 +12,9 @@ use crate::dynamic;
 use crate::error::LoadError;
 use crate::exit;
 use crate::file::ImageFile;
+use crate::guards;
 use crate::os::{self, Region};
-use crate::rebind;
+use crate::rebind::{self, Move};
 use crate::relocate::{self, Words};
 use crate::resolve::{self, Address, Deferral, Libraries, Resolve, Resolved};
 use crate::symbol::{FnPointer, Function};
@@ -23,7 +24,7 @@ use crate::unwind;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, WORD, export_flags, verify_digest};
 use larder_format::record::Record;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
@@ -136,8 +137,9 @@ impl Mapped {
     /// [`LoadError::StaticTls`], [`LoadError::NotThreadLocal`] and [`LoadError::NoThreadDistance`] if thread-local variables are in the way.
     pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
         let mut parts = self.0;
-        let mut resolved = resolve::resolve_imports(&parts.image, resolver, &parts.path)?;
-        let availability = arrange(&parts, &mut resolved)?;
+        let answers = guards::ask(&parts.image, resolver).map_err(|source| parts.damaged(source))?;
+        let mut resolved = resolve::resolve_imports(&parts.image, resolver, &answers.objects, &parts.path)?;
+        let availability = arrange(&parts, answers, &mut resolved)?;
         let template = parts.header().tls_template;
         let template = tls::Template::new(parts.region.at(template.offset), template.len as usize);
         // SAFETY: the template is part of the image, which `Bound` keeps behind the module.
@@ -152,12 +154,16 @@ impl Mapped {
 }
 
 /// Patches entries of what can't be used as it is. What points to deferred functions is going to hold their stubs.
-fn arrange(parts: &Parts, resolved: &mut Resolved) -> Result<Option<Box<Availability>>, LoadError> {
+fn arrange(
+    parts: &Parts,
+    answers: guards::Answers,
+    resolved: &mut Resolved,
+) -> Result<Option<Box<Availability>>, LoadError> {
     let deferred = std::mem::take(&mut resolved.deferred);
-    if deferred.is_empty() {
+    if deferred.is_empty() && answers.failed.is_empty() {
         return Ok(None);
     }
-    let plan = Plan::new(&parts.image, deferred).map_err(|source| parts.damaged(source))?;
+    let plan = Plan::new(&parts.image, &answers.failed, deferred).map_err(|source| parts.damaged(source))?;
     let refused = parts.image.fixups().iter().find_map(|fixup| match plan.deferral(fixup.import)? {
         Deferral::Data => Some((fixup.import, "data points to it and it is not said to be a function")),
         Deferral::Function if fixup.addend != 0 => Some((fixup.import, "data points behind its beginning")),
@@ -418,6 +424,22 @@ impl Shared {
         unsafe { availability.arm(&self.parts.region, &defined) }.map_err(self.os_error("restore code of"))
     }
 
+    /// # Safety
+    /// As for [`Loaded::rebind`].
+    unsafe fn rebind(&self, objects: &HashMap<&[u8], Address>) -> Result<(), LoadError> {
+        let Parts { image, region, .. } = &self.parts;
+        let _rebinding = self.rebinding.lock().unwrap_or_else(PoisonError::into_inner);
+        let moves = guards::objects(image).filter_map(|(name, import)| {
+            let to = *objects.get(name)? as usize;
+            // SAFETY: the image is bound, and the lock is held.
+            let from = unsafe { rebind::bound_to(region, image, import as u32) };
+            (from != 0).then_some((import as u32, Move { from, to }))
+        });
+        let moves: BTreeMap<u32, Move> = moves.collect();
+        // SAFETY: as above.
+        unsafe { rebind::rebind(region, image, &moves) }.map_err(self.os_error("bind objects of"))
+    }
+
     fn address(&self, offset: u64) -> *const () {
         self.parts.region.at(offset).cast_const().cast()
     }
@@ -649,6 +671,21 @@ impl Loaded {
         let definitions = definitions.iter().map(|(name, address)| (name.as_ref(), *address)).collect();
         // SAFETY: the caller's promise.
         unsafe { self.0.define(&definitions) }
+    }
+
+    /// Has the code use the host's objects of those names at other addresses from now on. Threads may be running the image: what they have
+    /// loaded from a slot before, they still use. Names that the image doesn't use, and objects whose guard failed, are left alone; so are
+    /// words of data that the code has changed, and thread-local variables of threads that have theirs.
+    ///
+    /// # Errors
+    /// [`LoadError::Os`] if the system refuses to change rights; then the same may be tried again.
+    ///
+    /// # Safety
+    /// At the addresses are the objects, for as long as the code may use them.
+    pub unsafe fn rebind<N: AsRef<[u8]>>(&self, objects: &[(N, Address)]) -> Result<(), LoadError> {
+        let objects = objects.iter().map(|(name, address)| (name.as_ref(), *address)).collect();
+        // SAFETY: the caller's promise.
+        unsafe { self.0.rebind(&objects) }
     }
 
     /// Keeps the image to the end of the process. Its finalisers run at exit.

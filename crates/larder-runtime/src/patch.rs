@@ -122,6 +122,14 @@ pub(crate) struct Entry {
     pub(crate) stub: u32,
 }
 
+/// What an entry becomes.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    offset: u64,
+    original: Vec<u8>,
+    patch: Vec<u8>,
+}
+
 /// Entries that lead to stubs, with the bytes that stood there.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
@@ -136,43 +144,38 @@ const PATCH_LEN_MAX: u64 = 16;
 const PAGES_BETWEEN_MAX: u64 = 64;
 
 impl Entries {
-    /// Whether an entry has room for a patch.
+    /// The patches of entries. The error is the stub's number of an entry that has no room for one.
     ///
     /// # Safety
     /// The code is mapped, and not written to meanwhile.
-    pub(crate) unsafe fn has_room(code: &Region, entry: &Entry) -> bool {
-        // SAFETY: the caller's promise.
-        let bytes = unsafe { code.bytes(entry.offset..entry.limit) };
-        bytes.len() >= arch::patch_len(bytes)
-    }
-
-    /// Patches entries, each of which has room.
-    ///
-    /// # Safety
-    /// Nothing of the code runs yet, and nobody refers to it.
-    pub(crate) unsafe fn patch(code: &Region, entries: &[Entry], stubs: &Stubs) -> io::Result<Entries> {
-        let mut patches = Vec::with_capacity(entries.len());
-        let mut patched = BTreeMap::new();
-        for entry in entries {
+    pub(crate) unsafe fn plan(code: &Region, entries: &[Entry], stubs: &Stubs) -> Result<Vec<Patch>, u32> {
+        let patch = |entry: &Entry| {
             // SAFETY: the caller's promise.
             let bytes = unsafe { code.bytes(entry.offset..entry.limit) };
-            let patch = arch::patch(bytes, code.at(entry.offset) as usize, stubs.stub(entry.stub));
-            patched.insert(entry.offset, bytes[..patch.len()].to_vec());
-            patches.push((entry.offset, patch));
-        }
-        patches.sort_unstable();
-        let near = |a: &(u64, Vec<u8>), b: &(u64, Vec<u8>)| b.0 - a.0 <= PAGES_BETWEEN_MAX * PAGE;
+            let patch = arch::patch(bytes, code.at(entry.offset) as usize, stubs.stub(entry.stub)).ok_or(entry.stub)?;
+            Ok(Patch { offset: entry.offset, original: bytes[..patch.len()].to_vec(), patch })
+        };
+        entries.iter().map(patch).collect()
+    }
+
+    /// Patches entries.
+    ///
+    /// # Safety
+    /// They were planned for this code. Nothing of it runs yet, and nobody refers to it.
+    pub(crate) unsafe fn patch(code: &Region, mut patches: Vec<Patch>) -> io::Result<Entries> {
+        patches.sort_unstable_by_key(|patch| patch.offset);
+        let near = |a: &Patch, b: &Patch| b.offset - a.offset <= PAGES_BETWEEN_MAX * PAGE;
         for run in patches.chunk_by(near) {
-            let [first, ..] = run else { continue };
             let last = &run[run.len() - 1];
-            let pages = page_of(first.0)..(last.0 + last.1.len() as u64).next_multiple_of(PAGE);
+            let pages = page_of(run[0].offset)..(last.offset + last.patch.len() as u64).next_multiple_of(PAGE);
             code.make_data(pages.clone())?;
-            for (offset, patch) in run {
+            for Patch { offset, patch, .. } in run {
                 // SAFETY: the entry has room for it, its page is writable, and the caller says that nobody refers to it.
                 unsafe { std::ptr::copy_nonoverlapping(patch.as_ptr(), code.at(*offset), patch.len()) };
             }
             code.make_code(pages)?;
         }
+        let patched = patches.into_iter().map(|patch| (patch.offset, patch.original)).collect();
         Ok(Entries { patched, copied: BTreeSet::new() })
     }
 

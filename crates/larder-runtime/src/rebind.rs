@@ -9,12 +9,23 @@ use larder_format::image::{Image, ImageHeader, PAGE, WORD};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The address that an import had and the one that it gets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Move {
     pub(crate) from: usize,
     pub(crate) to: usize,
+}
+
+/// The address that an import's slot holds; 0 if there is none.
+///
+/// # Safety
+/// The image is bound and mapped in the region.
+pub(crate) unsafe fn bound_to(region: &Region, image: &Image<'_>, import: u32) -> usize {
+    let slot = region.at(image.header().slots_offset + WORD * u64::from(import)).cast::<usize>();
+    // SAFETY: slots lie in RW, each at a multiple of a word; only `rebind` writes to them.
+    unsafe { AtomicUsize::from_ptr(slot) }.load(Ordering::Relaxed)
 }
 
 /// Rewrites the slots and the fixed-up words of imports, by their indices.

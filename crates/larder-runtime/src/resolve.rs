@@ -68,12 +68,12 @@ pub trait Resolve {
     }
 
     /// The host's object of that name, or `None` if there is none.
-    fn object(&self, _name: &CStr) -> Option<ObjectAnswer> {
+    fn object(&self, _name: &[u8]) -> Option<ObjectAnswer> {
         None
     }
 
     /// What is true now of a condition that code was made for, or `None` if it is not known here.
-    fn predicate(&self, _name: &CStr, _arguments: &CStr) -> Option<u64> {
+    fn predicate(&self, _name: &[u8], _arguments: &[u8]) -> Option<u64> {
         None
     }
 }
@@ -96,11 +96,11 @@ impl Resolve for Chain<'_> {
         self.0.iter().find_map(|resolver| resolver.defers(wanted))
     }
 
-    fn object(&self, name: &CStr) -> Option<ObjectAnswer> {
+    fn object(&self, name: &[u8]) -> Option<ObjectAnswer> {
         self.0.iter().find_map(|resolver| resolver.object(name))
     }
 
-    fn predicate(&self, name: &CStr, arguments: &CStr) -> Option<u64> {
+    fn predicate(&self, name: &[u8], arguments: &[u8]) -> Option<u64> {
         self.0.iter().find_map(|resolver| resolver.predicate(name, arguments))
     }
 }
@@ -148,12 +148,21 @@ pub(crate) struct Resolved {
     pub(crate) deferred: BTreeMap<u32, Deferral>,
 }
 
-/// Asks the resolver for every import.
-pub(crate) fn resolve_imports(image: &Image<'_>, resolver: &dyn Resolve, path: &Path) -> Result<Resolved, LoadError> {
+/// Asks the resolver for every import but objects: those have been answered by their guards.
+pub(crate) fn resolve_imports(
+    image: &Image<'_>,
+    resolver: &dyn Resolve,
+    objects: &HashMap<usize, usize>,
+    path: &Path,
+) -> Result<Resolved, LoadError> {
     let addresses = Vec::with_capacity(image.imports().len());
     let mut resolved = Resolved { addresses, variables: HashMap::new(), deferred: BTreeMap::new() };
     let mut unresolved = Vec::new();
     for (import, index) in image.imports().iter().zip(0..) {
+        if import.flags & import_flags::OBJECT != 0 {
+            resolved.addresses.push(objects.get(&(index as usize)).copied().unwrap_or(0));
+            continue;
+        }
         let name = import_name(image, &import).map_err(|source| damaged(path, source))?;
         let wanted = Wanted {
             name,

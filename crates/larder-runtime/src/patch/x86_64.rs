@@ -37,18 +37,15 @@ fn reach(code: &mut Vec<u8>, base: usize, opcode: &[u8], target: usize) {
     code.extend_from_slice(&(distance as i32).to_le_bytes());
 }
 
-/// Bytes of an entry's patch, by the bytes that stand there.
-pub(super) fn patch_len(entry: &[u8]) -> usize {
-    let marker = if entry.starts_with(&ENDBR64) { ENDBR64.len() } else { 0 };
-    marker + 5
-}
-
-/// The patch of an entry at that address.
-pub(super) fn patch(entry: &[u8], address: usize, stub: usize) -> Vec<u8> {
-    let marker = if entry.starts_with(&ENDBR64) { &ENDBR64[..] } else { &[] };
-    let mut code = marker.to_vec();
+/// The patch of an entry at that address, by the bytes that it may have. `None` if they are too few.
+///
+/// The mark of a target of indirect branches stays if there is room for it.
+pub(super) fn patch(entry: &[u8], address: usize, stub: usize) -> Option<Vec<u8>> {
+    const JUMP_LEN: usize = 5;
+    let marked = entry.starts_with(&ENDBR64) && entry.len() >= ENDBR64.len() + JUMP_LEN;
+    let mut code = if marked { ENDBR64.to_vec() } else { Vec::new() };
     reach(&mut code, address, &[JUMP], stub);
-    code
+    (code.len() <= entry.len()).then_some(code)
 }
 
 /// The header: `words` is the address of the context, and behind it of the function.
@@ -159,9 +156,11 @@ mod tests {
     /// From `llvm-mc-22 --triple=x86_64 --show-encoding`, with the distances worked out by hand.
     #[test]
     fn instructions_are_those_that_an_assembler_makes() {
-        assert_eq!(patch(&[0x90; 9], 0x1000, 0x2000), [0xe9, 0xfb, 0x0f, 0, 0]);
+        let jump = Some(vec![0xe9, 0xfb, 0x0f, 0, 0]);
+        assert_eq!((patch(&[0x90; 5], 0x1000, 0x2000), patch(&[0x90; 4], 0x1000, 0x2000)), (jump, None));
+        assert_eq!(patch(&[0xf3, 0x0f, 0x1e, 0xfa, 0xc3], 0x2000, 0x1000), Some(vec![0xe9, 0xfb, 0xef, 0xff, 0xff]));
         let marked = patch(&[0xf3, 0x0f, 0x1e, 0xfa, 0x90, 0x90, 0x90, 0x90, 0x90], 0x2000, 0x1000);
-        assert_eq!(marked, [0xf3, 0x0f, 0x1e, 0xfa, 0xe9, 0xf7, 0xef, 0xff, 0xff]);
+        assert_eq!(marked, Some(vec![0xf3, 0x0f, 0x1e, 0xfa, 0xe9, 0xf7, 0xef, 0xff, 0xff]));
         assert_eq!(header(0x1000, 0x2000)[..12], [0xff, 0x35, 0xfa, 0x0f, 0, 0, 0xff, 0x25, 0xfc, 0x0f, 0, 0]);
         let stub = stub(0x1020, 0x0102_0304, 0x2010, 0x1000);
         assert_eq!(stub[..10], [0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25, 0xe6, 0x0f, 0, 0]);

@@ -8,14 +8,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Compiles and links one of the cases in C++.
+/// Compiles and links one of the cases in C or C++.
 pub(crate) fn image_of(case: &str) -> Vec<u8> {
     image_with(case, &["-O2", "-fPIC"])
 }
 
 /// The same with other flags.
 pub(crate) fn image_with(case: &str, flags: &[&str]) -> Vec<u8> {
-    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    let (variable, compiler) = if case.ends_with(".c") { ("CC", "cc") } else { ("CXX", "c++") };
+    let compiler = std::env::var(variable).unwrap_or_else(|_| compiler.to_owned());
     let bytes = object(&compiler, case, flags);
     let linked = link(&[Object { name: case, bytes: &bytes, ..Object::default() }], &LinkOptions::default());
     linked.unwrap_or_else(|error| panic!("{case}: {error}")).bytes

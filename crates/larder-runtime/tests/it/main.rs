@@ -4,6 +4,7 @@ mod child;
 mod compiled;
 mod damage;
 mod deferred;
+mod guards;
 mod host;
 mod indirect;
 mod lifetime;
