@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Whatever is wrong with the file is a [`LoadError`] before anything of it runs, and dropping any state undoes all of it.
-//! No page is ever writable and executable, and no page of code is ever written: code stays file-backed, clean and shared.
+//! No page is ever writable and executable. Pages of code stay file-backed, clean and shared, but for those where units begin that are dropped or
+//! wait: these are written before anything runs, and never in place once it does.
 //!
 //! What is deliberately not done: parsing ELF (the [index](larder_format::image) says everything), reading a whole image (unless
 //! [`Integrity::Verify`] asks for it), and deciding what to do about an error (that is policy, and `larder`'s).

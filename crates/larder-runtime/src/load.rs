@@ -507,7 +507,7 @@ impl Sealed {
     pub(crate) fn code(&self, range: std::ops::Range<u64>) -> Option<&[u8]> {
         let code = span(self.0.parts.header().rx);
         let inside = range.start >= code.start && range.start <= range.end && range.end <= code.end;
-        // SAFETY: code is mapped as long as `self` and never written.
+        // SAFETY: code is mapped as long as `self` and not written to; a unit that is armed meanwhile gets its page replaced.
         inside.then(|| unsafe { self.0.parts.region.bytes(range) })
     }
 

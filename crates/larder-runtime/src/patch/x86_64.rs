@@ -11,6 +11,7 @@
 //! its calling convention, and unwinds as if the caller had called it.
 
 use crate::cpu::x86_64::state::{self, restore_state, save_state};
+use larder_format::image::DROP_LEN;
 use std::arch::global_asm;
 
 /// An entry is reached directly, and code and stubs are one image's: a `jmp` with 32 bits.
@@ -22,6 +23,7 @@ const LAZY: usize = 16;
 
 const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 const JUMP: u8 = 0xe9;
+const JUMP_LEN: usize = DROP_LEN as usize;
 const JUMP_INDIRECT: [u8; 2] = [0xff, 0x25];
 const PUSH_INDIRECT: [u8; 2] = [0xff, 0x35];
 const PUSH: u8 = 0x68;
@@ -41,7 +43,6 @@ fn reach(code: &mut Vec<u8>, base: usize, opcode: &[u8], target: usize) {
 ///
 /// The mark of a target of indirect branches stays if there is room for it.
 pub(super) fn patch(entry: &[u8], address: usize, stub: usize) -> Option<Vec<u8>> {
-    const JUMP_LEN: usize = 5;
     let marked = entry.starts_with(&ENDBR64) && entry.len() >= ENDBR64.len() + JUMP_LEN;
     let mut code = if marked { ENDBR64.to_vec() } else { Vec::new() };
     reach(&mut code, address, &[JUMP], stub);
