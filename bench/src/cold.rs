@@ -56,8 +56,14 @@ fn measure_both(work: &Work, peers: &Peers, limits: &Limits, cores: u32) -> Resu
         note(&mut ours, run_all(&mut [peers.command(cold, work, place.path())], limits)?);
         note(&mut theirs, run_all(&mut opt_and_llc(work, peers, place.path()), limits)?);
     }
-    let name = work_name(&work.name, cores);
-    Ok([rows(&name, crate::sides::LARDER_COLD, ours), rows(&name, THEIRS, theirs)].concat())
+    Ok(rows_of_both(&work_name(&work.name, cores), ours, theirs))
+}
+
+/// The rows of a measure stand together: they are a table of the report.
+fn rows_of_both(work: &str, ours: Sample, theirs: Sample) -> Vec<Row> {
+    let mut rows = [rows(work, crate::sides::LARDER_COLD, ours), rows(work, THEIRS, theirs)].concat();
+    rows.sort_by_key(|row| row.measure);
+    rows
 }
 
 fn opt_and_llc(work: &Work, peers: &Peers, place: &Path) -> [Command; 2] {
@@ -109,4 +115,19 @@ fn rows(work: &str, side: &str, sample: Sample) -> Vec<Row> {
         Row { measure, work: work.to_owned(), side: side.to_owned(), numbers, note }
     };
     vec![row(Measure::Cold, |cost| cost.time_ms), row(Measure::Peak, |cost| cost.peak_mb)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_measure_stand_together() {
+        let sample = || Ok(vec![Cost { time_ms: 1.0, peak_mb: 2.0 }]);
+        let rows = rows_of_both("lua", sample(), sample());
+        let order: Vec<_> = rows.iter().map(|row| (row.measure, row.side.as_str())).collect();
+        let ours = crate::sides::LARDER_COLD;
+        let expected = [(Measure::Cold, ours), (Measure::Cold, THEIRS), (Measure::Peak, ours), (Measure::Peak, THEIRS)];
+        assert_eq!(order, expected);
+    }
 }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Measure {
     /// A process from its start to its exit, in milliseconds.
