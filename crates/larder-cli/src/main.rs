@@ -28,6 +28,9 @@ mod lli;
 mod progress;
 mod report;
 mod run;
+#[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
+#[expect(unsafe_code, reason = "functions of the unwinder are defined, and the library that has them is opened")]
+mod unwinder;
 mod verify;
 
 /// Exit code of a failure of `larder` itself, as `env`, `timeout` and container tools have it: programs seldom use it.

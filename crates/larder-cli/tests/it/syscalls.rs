@@ -16,6 +16,7 @@ tests![
     a_hit_is_bounded,
     a_hit_of_a_large_module_asks_no_more,
     a_hit_maps_no_llvm_and_reads_no_module,
+    the_unwinder_is_opened_when_something_unwinds,
     never_writable_and_executable
 ];
 
@@ -84,6 +85,19 @@ fn bytes_read(line: &str) -> usize {
     let is_read = line.contains("read(") || line.contains("pread64(") || line.contains("readv(");
     let count = line.rsplit(" = ").next().and_then(|count| count.parse().ok());
     if is_read { count.unwrap_or_default() } else { 0 }
+}
+
+fn the_unwinder_is_opened_when_something_unwinds() -> Result<()> {
+    let opens = |trace: &[String]| trace.iter().any(|line| line.contains("open") && line.contains("libgcc_s"));
+    let (corner, module) = kept(ir::saying("x", 0))?;
+    ensure!(!opens(&warm_trace(&corner, &module)?), "a program that unwinds nothing pays for it");
+    // A backtrace of an error's place is taken by unwinding.
+    let mut command = strace::larder(&corner, &["-f", "-y"])?;
+    command.env("RUST_BACKTRACE", "1").arg("run").arg(corner.work().join("missing.ll"));
+    let (ran, trace) = strace::trace(&corner, &mut command)?;
+    ensure!(ran.ending == Ending::Exit(125) && ran.err().contains("missing.ll"), "{} {}", ran.ending, ran.err());
+    ensure!(opens(&trace), "{trace:#?}");
+    Ok(())
 }
 
 fn never_writable_and_executable() -> Result<()> {

@@ -1,7 +1,7 @@
 //! The question every unwinder asks: which object is at this address?
 //!
 //! `_dl_find_object` is glibc's (`<dlfcn.h>`, since 2.35), made for libgcc. A definition in the program comes first in the dynamic
-//! linker's order, and since libgcc_s refers to the name, the static linker exports ours without being asked.
+//! linker's order. A static linker exports ours without being asked if it sees libgcc_s, which refers to the name.
 //! Like glibc's, this one takes no lock and may be called from a signal handler.
 
 use super::{LinkMap, libgcc, probe};
@@ -91,11 +91,15 @@ pub(super) fn library_at(address: *mut c_void) -> Option<*const LinkMap> {
 pub(super) fn is_asked() -> bool {
     static ASKED: OnceLock<bool> = OnceLock::new();
     *ASKED.get_or_init(|| {
-        glibc();
+        let there_is_one = glibc().is_some();
         let ours = _dl_find_object as *const () as usize;
         let preferred = os::process_symbol(c"_dl_find_object").is_some_and(|found| found.as_ptr() as usize == ours);
-        preferred
-            && (libgcc::is_linked_against_find_object() || probe::unwinder_finds_registered_frame() != Some(false))
+        let unwinder_asks = || match libgcc::is_linked_against_find_object() {
+            Some(linked) => linked || probe::unwinder_finds_registered_frame() != Some(false),
+            // One that comes later is the system's own, made for its glibc.
+            None => there_is_one,
+        };
+        preferred && unwinder_asks()
     })
 }
 

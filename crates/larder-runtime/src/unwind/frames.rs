@@ -1,8 +1,8 @@
 //! The unwinder's own list of frames: what remains where nobody asks `_dl_find_object`.
 //!
 //! libgcc's `__register_frame` takes a whole `.eh_frame` and reads all of it (at once from gcc 13 on, at the first exception before);
-//! in LLVM's libunwind the function of the same name takes one FDE, and another takes sections. The functions are looked up, so that
-//! a process without any unwinder needs none.
+//! in LLVM's libunwind the function of the same name takes one FDE, and another takes sections. The functions are looked up: the process has
+//! its own unwinder. One that has none yet gets libgcc, since an unwinder that came later would not know what was registered before.
 
 use crate::os;
 use std::ffi::{CStr, c_void};
@@ -23,16 +23,24 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// `None` if the process has no unwinder that takes sections.
+    /// `None` if there is no unwinder that takes sections.
     ///
     /// # Safety
     /// At `eh_frame` are well-formed records, with a terminating zero, that outlive the answer.
     pub(super) unsafe fn register(eh_frame: usize) -> Option<Frames> {
-        let (add, remove) = UNWINDERS.iter().find_map(|(add, remove)| Some((function(add)?, function(remove)?)))?;
+        let (add, remove) = functions().or_else(|| {
+            // SAFETY: the library is part of the system's C environment.
+            unsafe { os::Library::open(c"libgcc_s.so.1") }.ok()?;
+            functions()
+        })?;
         // SAFETY: the caller's promise.
         unsafe { add(eh_frame as *const c_void) };
         Some(Frames { eh_frame, remove })
     }
+}
+
+fn functions() -> Option<(Call, Call)> {
+    UNWINDERS.iter().find_map(|(add, remove)| Some((function(add)?, function(remove)?)))
 }
 
 fn function(name: &CStr) -> Option<Call> {

@@ -37,11 +37,12 @@ struct NeededVersion {
 const DT_NULL: u64 = 0;
 const DT_VERNEED: u64 = 0x6fff_fffe;
 
-/// `false` also if it can't be told.
-pub(super) fn is_linked_against_find_object() -> bool {
-    let unwinder = os::process_symbol(c"_Unwind_Find_FDE").and_then(|found| find_object::library_at(found.as_ptr()));
+/// `None` if there is no unwinder (yet); `false` also if it can't be told.
+pub(super) fn is_linked_against_find_object() -> Option<bool> {
+    let unwinder = os::process_symbol(c"_Unwind_Find_FDE")?;
+    let library = find_object::library_at(unwinder.as_ptr());
     // SAFETY: it is the dynamic linker's map of the library that holds the function.
-    unwinder.is_some_and(|library| unsafe { needs_version(library, elf_hash(b"GLIBC_2.35")) })
+    Some(library.is_some_and(|library| unsafe { needs_version(library, elf_hash(b"GLIBC_2.35")) }))
 }
 
 /// The hash of version names (System V gABI, "Hash Table").
