@@ -12,7 +12,7 @@ use crate::relocate::damaged;
 use crate::resolve::{self, Address, Deferral};
 use crate::unavailable::{Call, Dropped, FailedGuard, Unavailable, UnitId, Waiting};
 use larder_format::image::{Image, ImageError, PAGE, Unit};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -39,7 +39,7 @@ impl Plan {
     /// Finds the units that have a guard which failed, and those that use deferred imports.
     pub(crate) fn new(
         image: &Image<'_>,
-        failed: &HashMap<u32, FailedGuard>,
+        failed: &BTreeMap<u32, FailedGuard>,
         deferred: BTreeMap<u32, Deferral>,
     ) -> Result<Plan, ImageError> {
         let mut plan = Plan { deferred, ..Plan::default() };

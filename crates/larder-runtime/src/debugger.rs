@@ -12,8 +12,9 @@
 
 use larder_format::image::{ET_DYN, FILE_CRC, Image, Section};
 use std::arch::global_asm;
+use std::borrow::Cow;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, compiler_fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -163,11 +164,11 @@ fn announce(action: u32, entry: NonNull<Entry>) {
 }
 
 /// Where the debugger finds the file, whatever its own directory. What memory holds goes by a name that is no path.
-fn place(path: &Path) -> Option<PathBuf> {
+fn place(path: &Path) -> Option<Cow<'_, Path>> {
     if path.is_absolute() {
-        return Some(path.to_owned());
+        return Some(path.into());
     }
-    std::path::absolute(path).ok().filter(|place| place.exists())
+    std::path::absolute(path).ok().filter(|place| place.exists()).map(Cow::Owned)
 }
 
 const HEADER_LEN: usize = 64;
@@ -177,62 +178,75 @@ const NOBITS: u32 = 8;
 const PROGBITS: u32 = 1;
 const STRTAB: u32 = 3;
 
-/// The ELF file that stands for the image (System V gABI, "ELF Header", "Sections").
+const LINK: &[u8] = b".gnu_debuglink";
+const NAMES: &[u8] = b".shstrtab";
+
+/// The ELF file that stands for the image (System V gABI, "ELF Header", "Sections"): headers, `.gnu_debuglink`, names.
 fn description(image: &Image<'_>, base: u64, place: &Path) -> Vec<u8> {
     let sections = image.sections();
-    let mut names = vec![0];
-    let mut add_name = |name: &[u8]| {
-        let offset = names.len() as u32;
-        names.extend_from_slice(name);
-        names.push(0);
-        offset
+    let name_of = |section: &Section| image.text(section.name).unwrap_or_default();
+    let names = || sections.iter().map(|section| name_of(&section)).chain([LINK, NAMES]);
+    // The first section is none, and its name is empty.
+    let count = 1 + sections.len() + 2;
+    let names_len = names().fold(1, |len, name| len + name.len() + 1);
+    let link_at = HEADER_LEN + count * SECTION_LEN;
+    let link_len = (place.as_os_str().len() + 1).next_multiple_of(4) + size_of_val(&FILE_CRC);
+    let mut file = Vec::with_capacity(link_at + link_len + names_len);
+    file.extend_from_slice(&elf_header(count as u16));
+    file.extend_from_slice(&[0; SECTION_LEN]);
+    let mut name = 1;
+    let mut add = |name_len: usize, kind, flags, address, offset: usize, len| {
+        file.extend_from_slice(&section_header(name, kind, flags, address, offset as u64, len));
+        name += name_len as u32 + 1;
     };
-    let mut headers = vec![[0; SECTION_LEN]];
     for section in sections.iter() {
-        let Section { name, offset, len, kind: _, flags } = section;
-        let name = add_name(image.text(name).unwrap_or_default());
-        headers.push(section_header(name, NOBITS, flags, base.wrapping_add(offset), 0, len));
+        let name_len = name_of(&section).len();
+        let Section { offset, len, flags, name: _, kind: _ } = section;
+        add(name_len, NOBITS, flags, base.wrapping_add(offset), 0, len);
     }
-    let (link_name, names_name) = (add_name(b".gnu_debuglink"), add_name(b".shstrtab"));
-    let contents = HEADER_LEN + (headers.len() + 2) * SECTION_LEN;
-    let link = debug_link(place);
-    headers.push(section_header(link_name, PROGBITS, 0, 0, contents, link.len() as u64));
-    headers.push(section_header(names_name, STRTAB, 0, 0, contents + link.len(), names.len() as u64));
-    let mut file = elf_header(headers.len() as u16);
-    file.extend_from_slice(headers.as_flattened());
-    file.extend_from_slice(&link);
-    file.extend_from_slice(&names);
+    add(LINK.len(), PROGBITS, 0, 0, link_at, link_len as u64);
+    add(NAMES.len(), STRTAB, 0, 0, link_at + link_len, names_len as u64);
+    add_debug_link(&mut file, place, link_at + link_len);
+    file.push(0);
+    for name in names() {
+        file.extend_from_slice(name);
+        file.push(0);
+    }
     file
 }
 
-/// File name, padding, CRC-32 of the file.
-fn debug_link(place: &Path) -> Vec<u8> {
-    let mut link = place.as_os_str().as_bytes().to_vec();
-    link.push(0);
-    link.resize(link.len().next_multiple_of(4), 0);
-    link.extend_from_slice(&FILE_CRC.to_ne_bytes());
-    link
+/// File name, padding, CRC-32 of the file, up to `end`.
+fn add_debug_link(file: &mut Vec<u8>, place: &Path, end: usize) {
+    file.extend_from_slice(place.as_os_str().as_bytes());
+    file.resize(end - size_of_val(&FILE_CRC), 0);
+    file.extend_from_slice(&FILE_CRC.to_ne_bytes());
 }
 
-fn elf_header(section_count: u16) -> Vec<u8> {
+fn elf_header(section_count: u16) -> [u8; HEADER_LEN] {
     const MACHINE: u16 = larder_format::image::EM_X86_64;
-    let mut header = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
-    let halves = |header: &mut Vec<u8>, halves: &[u16]| {
-        halves.iter().for_each(|half| header.extend_from_slice(&half.to_ne_bytes()));
-    };
-    halves(&mut header, &[ET_DYN, MACHINE]);
-    header.extend_from_slice(&1u32.to_ne_bytes());
-    [0, 0, HEADER_LEN as u64].iter().for_each(|word| header.extend_from_slice(&word.to_ne_bytes()));
-    header.extend_from_slice(&0u32.to_ne_bytes());
-    halves(&mut header, &[HEADER_LEN as u16, 0, 0, SECTION_LEN as u16, section_count, section_count - 1]);
+    let mut header = [0; HEADER_LEN];
+    header[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    let halves = [
+        (16, ET_DYN),
+        (18, MACHINE),
+        (20, 1),
+        (52, HEADER_LEN as u16),
+        (58, SECTION_LEN as u16),
+        (60, section_count),
+        (62, section_count - 1),
+    ];
+    for (place, half) in halves {
+        header[place..place + 2].copy_from_slice(&half.to_ne_bytes());
+    }
+    header[40..48].copy_from_slice(&(HEADER_LEN as u64).to_ne_bytes());
     header
 }
 
-fn section_header(name: u32, kind: u32, flags: u32, address: u64, offset: usize, len: u64) -> [u8; SECTION_LEN] {
+fn section_header(name: u32, kind: u32, flags: u32, address: u64, offset: u64, len: u64) -> [u8; SECTION_LEN] {
     let mut header = [0; SECTION_LEN];
     header[0..4].copy_from_slice(&name.to_ne_bytes());
     header[4..8].copy_from_slice(&kind.to_ne_bytes());
-    for (word, value) in [u64::from(flags), address, offset as u64, len].into_iter().enumerate() {
+    for (word, value) in [u64::from(flags), address, offset, len].into_iter().enumerate() {
         header[8 + 8 * word..16 + 8 * word].copy_from_slice(&value.to_ne_bytes());
     }
     header[48..56].copy_from_slice(&1u64.to_ne_bytes());

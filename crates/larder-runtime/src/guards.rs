@@ -6,15 +6,15 @@
 use crate::resolve::Resolve;
 use crate::unavailable::{FailedGuard, GuardFailure};
 use larder_format::image::{Guard, GuardQuestion, Image, ImageError};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What the host answered.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// The guards that failed, by their rows.
-    pub(crate) failed: HashMap<u32, FailedGuard>,
+    pub(crate) failed: BTreeMap<u32, FailedGuard>,
     /// Addresses of the objects that are there and have not changed, by their imports.
-    pub(crate) objects: HashMap<usize, usize>,
+    pub(crate) objects: BTreeMap<usize, usize>,
 }
 
 /// Asks all guards of an image.

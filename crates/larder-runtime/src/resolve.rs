@@ -142,8 +142,8 @@ impl Resolve for Names {
 pub(crate) struct Resolved {
     /// Addresses for the slots, in the order of the imports; null for weak names that nobody knows, and for thread-local variables.
     pub(crate) addresses: Vec<usize>,
-    /// Thread-local variables, by the index of their import.
-    pub(crate) variables: HashMap<u32, Variable>,
+    /// Thread-local variables and the indices of their imports, in the order of these.
+    pub(crate) variables: Vec<(u32, Variable)>,
     /// Names that are going to be known later, by the index of their import.
     pub(crate) deferred: BTreeMap<u32, Deferral>,
 }
@@ -152,11 +152,11 @@ pub(crate) struct Resolved {
 pub(crate) fn resolve_imports(
     image: &Image<'_>,
     resolver: &dyn Resolve,
-    objects: &HashMap<usize, usize>,
+    objects: &BTreeMap<usize, usize>,
     path: &Path,
 ) -> Result<Resolved, LoadError> {
     let addresses = Vec::with_capacity(image.imports().len());
-    let mut resolved = Resolved { addresses, variables: HashMap::new(), deferred: BTreeMap::new() };
+    let mut resolved = Resolved { addresses, variables: Vec::new(), deferred: BTreeMap::new() };
     let mut unresolved = Vec::new();
     for (import, index) in image.imports().iter().zip(0..) {
         if import.flags & import_flags::OBJECT != 0 {
@@ -181,7 +181,7 @@ pub(crate) fn resolve_imports(
         }
         let address = address.map_or(0, |address| address as usize);
         if wanted.thread_local {
-            resolved.variables.insert(index, variable(address, name, path)?);
+            resolved.variables.push((index, variable(address, name, path)?));
         }
         resolved.addresses.push(if wanted.thread_local { 0 } else { address });
     }

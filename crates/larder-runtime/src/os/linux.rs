@@ -17,9 +17,12 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 
 mod near;
+mod objects;
+mod scope;
 mod threads;
 
 pub(crate) use near::map_zeros_near;
+pub(crate) use objects::{Object, Symbol, dt, loaded_objects};
 pub(crate) use threads::{
     ThreadLocalModule, has_other_threads, hold_at_fork, is_static, map_zeroed, thread_local_address,
     thread_local_modules, unmap,
@@ -273,6 +276,13 @@ pub(crate) fn set_writable(addresses: Range<usize>, writable: bool) -> io::Resul
 pub(crate) fn process_symbol(name: &CStr) -> Option<NonNull<c_void>> {
     // SAFETY: the name ends in NUL.
     NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
+}
+
+/// The same, where the hash of the name is known ([`larder_format::image::gnu_hash`]): much faster for most of the C library's names. With another
+/// hash it is as slow as without.
+pub(crate) fn process_symbol_by_hash(name: &CStr, hash: u32) -> Option<NonNull<c_void>> {
+    let found = scope::find(name, hash).and_then(|address| NonNull::new(address as *mut c_void));
+    found.or_else(|| process_symbol(name))
 }
 
 /// The process's symbol of that name and version, which may be one that a library keeps for old programs only.

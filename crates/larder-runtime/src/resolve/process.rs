@@ -4,16 +4,14 @@
 //! - Names that the C library's *static* part defines (`atexit` and others): [`crate::exit`] has them, and `__cxa_thread_atexit` too,
 //!   because an image must stay as long as a thread has destructors of it to run.
 //! - Names of libm and the C++ runtime when nothing has loaded those libraries yet. They are loaded when the first strong name
-//!   is missing, in the order of their price, and stay.
-//!
-//! One `dlsym` takes about 60 ns where the process has few libraries, so nothing cleverer is done.
+//!   is missing, in the order of their price, and stay. A name that only C++ makes is looked for in its runtime at once.
 
 use super::{Address, Resolve, Wanted};
 use crate::{dynamic, exit, os};
 use std::ffi::{CStr, CString};
 use std::sync::OnceLock;
 
-/// Libraries that programs expect without asking, with what has been found of them. Their order is the order of search.
+/// Libraries that programs expect without asking, with what has been found of them. Their order is the order of search; C++'s is the last.
 static LIBRARIES: [(&CStr, OnceLock<Option<os::Library>>); 3] =
     [(c"libm.so.6", OnceLock::new()), (c"libgcc_s.so.1", OnceLock::new()), (c"libstdc++.so.6", OnceLock::new())];
 
@@ -23,13 +21,14 @@ pub struct ProcessSymbols;
 
 impl Resolve for ProcessSymbols {
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
-        match Versioned::split(wanted.name) {
-            Some(versioned) => versioned.resolve(),
-            None => overridden(wanted.name)
-                .or_else(|| os::process_symbol(wanted.name).map(|address| address.as_ptr() as Address))
-                .or_else(|| exit::missing_from_libc(wanted.name))
-                .or_else(|| if wanted.weak { None } else { from_libraries(wanted.name) }),
+        if let Some(versioned) = Versioned::split(wanted.name) {
+            return versioned.resolve();
         }
+        let symbol = || os::process_symbol_by_hash(wanted.name, wanted.hash);
+        overridden(wanted.name)
+            .or_else(|| symbol().map(|address| address.as_ptr() as Address))
+            .or_else(|| exit::missing_from_libc(wanted.name))
+            .or_else(|| if wanted.weak { None } else { from_libraries(wanted.name) })
     }
 }
 
@@ -41,8 +40,10 @@ struct Versioned {
 
 impl Versioned {
     fn split(name: &CStr) -> Option<Versioned> {
-        let (name, version) = name.to_str().ok()?.split_once('@')?;
-        let version = version.trim_start_matches('@');
+        let name = name.to_bytes();
+        let at = name.iter().position(|byte| *byte == b'@')?;
+        let (name, version) = (&name[..at], &name[at + 1..]);
+        let version = version.strip_prefix(b"@").unwrap_or(version);
         Some(Versioned { name: CString::new(name).ok()?, version: CString::new(version).ok()? })
     }
 
@@ -58,9 +59,15 @@ pub(super) fn overridden(name: &CStr) -> Option<Address> {
 }
 
 fn from_libraries(name: &CStr) -> Option<Address> {
-    LIBRARIES.iter().find_map(|(library, opened)| {
+    let first = if is_of_cpp(name.to_bytes()) { LIBRARIES.len() - 1 } else { 0 };
+    LIBRARIES[first..].iter().find_map(|(library, opened)| {
         // SAFETY: these libraries are part of the system's C and C++ environment.
         let handle = opened.get_or_init(|| unsafe { os::Library::open(library) }.ok());
         Some(handle.as_ref()?.symbol(name)?.as_ptr() as Address)
     })
+}
+
+/// Mangled names, and those of the Itanium C++ ABI's runtime.
+fn is_of_cpp(name: &[u8]) -> bool {
+    [&b"_Z"[..], b"__cxa_", b"__gxx_", b"__dynamic_cast"].iter().any(|start| name.starts_with(start))
 }

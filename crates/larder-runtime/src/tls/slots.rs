@@ -4,7 +4,6 @@ use super::{Module, Variable, dynamic_descriptor, static_descriptor};
 use crate::relocate::{Words, damaged};
 use larder_format::image::{ImageError, THREAD_SLOT_OWN, ThreadSlot, WORD, thread_slot_kinds};
 use larder_format::record::Rows;
-use std::collections::HashMap;
 
 /// Why a slot is not filled.
 pub(crate) enum SlotError {
@@ -23,17 +22,21 @@ impl From<ImageError> for SlotError {
     }
 }
 
-/// Fills all slots. `variables` are those of others, by the index of their import.
+/// Fills all slots. `variables` are those of others, sorted by the index of their import.
 pub(crate) fn fill_thread_slots(
     words: &mut Words,
     slots: Rows<'_, ThreadSlot>,
     own: Option<&Module>,
-    variables: &HashMap<u32, Variable>,
+    variables: &[(u32, Variable)],
 ) -> Result<(), SlotError> {
+    let of_import = |import| {
+        let row = variables.binary_search_by_key(&import, |(import, _)| *import).ok()?;
+        Some(variables[row].1)
+    };
     for slot in slots.iter() {
         let variable = match slot.import {
             THREAD_SLOT_OWN => own.map(|module| module.variable(slot.offset)),
-            import => variables.get(&import).map(|variable| variable.at_offset(slot.offset)),
+            import => of_import(import).map(|variable| variable.at_offset(slot.offset)),
         };
         let variable = variable.ok_or(damaged("a thread-local slot has nothing to reach", slot.place))?;
         fill(words, &slot, &variable)?;

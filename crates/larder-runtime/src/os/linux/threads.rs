@@ -5,10 +5,11 @@
 //! (*ELF Handling For Thread-Local Storage*, section 3.4.6, variant II). glibc fills the blocks of a new thread from the modules' PT_TLS
 //! segments in memory.
 
+use super::objects::loaded_objects;
 use super::process_symbol;
 use larder_format::image::PAGE;
 use rustix::mm::MprotectFlags;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
 
@@ -29,43 +30,21 @@ pub(crate) struct ThreadLocalModule {
 
 /// The modules of the process, the program first.
 pub(crate) fn thread_local_modules() -> Vec<ThreadLocalModule> {
-    let mut found = Found { modules: Vec::new(), objects: 0 };
-    // SAFETY: the callback takes `found`, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(add_module), (&raw mut found).cast()) };
-    found.modules
-}
-
-struct Found {
-    modules: Vec<ThreadLocalModule>,
-    objects: usize,
-}
-
-unsafe extern "C" fn add_module(info: *mut libc::dl_phdr_info, _: libc::size_t, found: *mut c_void) -> c_int {
-    // SAFETY: `thread_local_modules` passes this.
-    let found = unsafe { &mut *found.cast::<Found>() };
-    // SAFETY: the C library passes a description that is valid during the call.
-    let info = unsafe { &*info };
-    // SAFETY: the headers lie in memory as long as the object does.
-    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    let address = |header: &libc::Elf64_Phdr| (info.dlpi_addr + header.p_vaddr) as usize;
-    let find = |kind| headers.iter().find(|header| header.p_type == kind);
-    if let Some(tls) = find(libc::PT_TLS) {
-        let block = info.dlpi_tls_data as usize;
+    let objects = loaded_objects();
+    let modules = objects.iter().enumerate().filter_map(|(place, object)| {
+        let tls = object.header(libc::PT_TLS)?;
+        let block = object.thread_local_block;
         let len = if block == 0 { 0 } else { tls.p_memsz as usize };
-        let whole_pages = |address: usize| address & !(PAGE as usize - 1);
-        found.modules.push(ThreadLocalModule {
-            number: info.dlpi_tls_modid as u64,
-            is_program: found.objects == 0,
+        let template = object.start(tls);
+        Some(ThreadLocalModule {
+            number: object.thread_local_number,
+            is_program: place == 0,
             block: block..block + len,
-            template: address(tls)..address(tls) + tls.p_filesz as usize,
-            // glibc's `_dl_protect_relro` cuts both ends down to pages.
-            relro: find(libc::PT_GNU_RELRO).map_or(0..0, |relro| {
-                whole_pages(address(relro))..whole_pages(address(relro) + relro.p_memsz as usize)
-            }),
-        });
-    }
-    found.objects += 1;
-    0
+            template: template..template + tls.p_filesz as usize,
+            relro: object.relro(),
+        })
+    });
+    modules.collect()
 }
 
 impl ThreadLocalModule {
