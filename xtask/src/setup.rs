@@ -82,6 +82,13 @@ const NEEDS: &[Need] = {
         ),
         need("csmith", "random programs are written by it", "csmith", Test, Program(&["csmith"])),
         need("csmith's headers", "random programs include them", "libcsmith-dev", Test, Header("csmith/csmith.h")),
+        need(
+            "LLVM 14",
+            "a program with another LLVM uses the C API",
+            "llvm-14-dev",
+            Test,
+            Program(&["llvm-config-14"]),
+        ),
         need("strace", "tests count system calls with it", "strace", Test, Program(&["strace"])),
     ]
 };

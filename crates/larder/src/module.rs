@@ -26,7 +26,7 @@ pub(crate) enum From<'a> {
     /// In memory.
     Bytes(Cow<'a, [u8]>),
     /// Behind a closure, under a key of the caller's.
-    Key { key: &'a [u8], build: Box<dyn FnOnce() -> Result<Vec<u8>, BuildError> + 'a> },
+    Key { key: Cow<'a, [u8]>, build: Box<dyn FnOnce() -> Result<Vec<u8>, BuildError> + 'a> },
 }
 
 impl<'a> Module<'a> {
@@ -37,22 +37,18 @@ impl<'a> Module<'a> {
     }
 
     /// Bitcode or text in memory. `name` is for diagnostics.
-    pub fn bytes(name: &'a str, bytes: impl Into<Cow<'a, [u8]>>) -> Module<'a> {
-        Module { name: name.into(), from: From::Bytes(bytes.into()) }
-    }
-
-    pub(crate) fn owned(name: String, bytes: Vec<u8>) -> Module<'a> {
+    pub fn bytes(name: impl Into<Cow<'a, str>>, bytes: impl Into<Cow<'a, [u8]>>) -> Module<'a> {
         Module { name: name.into(), from: From::Bytes(bytes.into()) }
     }
 
     /// IR that `build` makes on a miss. Equal keys must mean equal modules: put into the key whatever the IR depends on.
     pub fn keyed<E: Into<BuildError>>(
-        name: &'a str,
-        key: &'a [u8],
+        name: impl Into<Cow<'a, str>>,
+        key: impl Into<Cow<'a, [u8]>>,
         build: impl FnOnce() -> Result<Vec<u8>, E> + 'a,
     ) -> Module<'a> {
         let build = Box::new(move || build().map_err(Into::into));
-        Module { name: name.into(), from: From::Key { key, build } }
+        Module { name: name.into(), from: From::Key { key: key.into(), build } }
     }
 
     /// What diagnostics call it.

@@ -32,19 +32,14 @@ impl<'a> Input<'a> {
     }
 
     /// The same in memory. `name` is for diagnostics.
-    pub fn bytes(name: &'a str, bytes: impl Into<Cow<'a, [u8]>>) -> Input<'a> {
+    pub fn bytes(name: impl Into<Cow<'a, str>>, bytes: impl Into<Cow<'a, [u8]>>) -> Input<'a> {
         Input(Module::bytes(name, bytes))
-    }
-
-    /// The same, with a name that is nobody else's.
-    pub(crate) fn owned(name: String, bytes: Vec<u8>) -> Input<'a> {
-        Input(Module::owned(name, bytes))
     }
 
     /// What `build` makes on a miss. Equal keys must mean equal bytes.
     pub fn keyed<E: Into<BuildError>>(
-        name: &'a str,
-        key: &'a [u8],
+        name: impl Into<Cow<'a, str>>,
+        key: impl Into<Cow<'a, [u8]>>,
         build: impl FnOnce() -> Result<Vec<u8>, E> + 'a,
     ) -> Input<'a> {
         Input(Module::keyed(name, key, build))

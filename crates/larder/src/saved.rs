@@ -89,7 +89,7 @@ impl Larder {
         };
         let mut prepared = match decode_sources(&source) {
             Some(inputs) => start.prepare(program_of(&name, &inputs), progress)?,
-            None => start.prepare(Module::owned(name.clone(), source).into(), progress)?,
+            None => start.prepare(Module::bytes(name.clone(), source).into(), progress)?,
         };
         prepared.told.warnings.insert(0, format!("{name}: {reason}; using the module in it"));
         Ok(prepared)
@@ -127,7 +127,7 @@ unsafe fn map(start: &mut Start<'_>, file: &File, path: &Path) -> Result<Mapped,
 /// The program whose inputs an image carries. Of their names nothing is known but the order.
 fn program_of<'a>(name: &str, inputs: &[&[u8]]) -> Program<'a> {
     let named = inputs.iter().zip(1..).map(|(bytes, number)| (format!("{name}(input {number})"), bytes.to_vec()));
-    named.map(|(name, bytes)| Input::owned(name, bytes)).collect()
+    named.map(|(name, bytes)| Input::bytes(name, bytes)).collect()
 }
 
 /// The source inside an image that can't be used, if the image's own bytes can be trusted.
