@@ -1,4 +1,4 @@
-// Copies of functions and variables in a module of their own.
+// Copies of functions and variables in a module of their own, and moves there.
 
 #include "copy.h"
 
@@ -110,4 +110,19 @@ void larder::copy_body(const Function &from, Function &to,
   SmallVector<ReturnInst *, 8> returns;
   CloneFunctionInto(&to, &from, values, CloneFunctionChangeType::ClonedModule,
                     returns, "", nullptr, nullptr, &declarer);
+}
+
+void larder::move_body(Function &from, Function &to, ValueToValueMapTy &values,
+                       Declarer &declarer) {
+  to.stealArgumentListFrom(from);
+  to.splice(to.end(), &from);
+  if (from.hasPersonalityFn())
+    to.setPersonalityFn(from.getPersonalityFn());
+  if (from.hasPrefixData())
+    to.setPrefixData(from.getPrefixData());
+  if (from.hasPrologueData())
+    to.setPrologueData(from.getPrologueData());
+  to.copyMetadata(&from, 0);
+  // What is local was moved along.
+  RemapFunction(to, values, RF_IgnoreMissingLocals, nullptr, &declarer);
 }

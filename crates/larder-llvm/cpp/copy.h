@@ -1,4 +1,4 @@
-// Copies of functions and variables in a module of their own, in the same context.
+// Copies of functions and variables in a module of their own, in the same context; or the functions themselves.
 
 #ifndef LARDER_COPY_H
 #define LARDER_COPY_H
@@ -34,6 +34,9 @@ private:
 // Target, flags and what else is said of the module as a whole.
 void copy_module_properties(llvm::Module &from, llvm::Module &to);
 void copy_body(const llvm::Function &from, llvm::Function &to,
+               llvm::ValueToValueMapTy &values, Declarer &declarer);
+// Leaves `from` without a body. None of its blocks may have its address taken.
+void move_body(llvm::Function &from, llvm::Function &to,
                llvm::ValueToValueMapTy &values, Declarer &declarer);
 
 } // namespace larder

@@ -93,14 +93,15 @@ bool is_scaffolding(const Instruction &instruction) {
   return pointer && isa<AllocaInst>(pointer->stripInBoundsOffsets());
 }
 
+bool has_block_addresses(const Function &function) {
+  return any_of(function, [](const BasicBlock &block) { return block.hasAddressTaken(); });
+}
+
 bool is_copyable(const Function &function, bool inlines) {
   if (function.isDeclaration() || function.isInterposable() || function.isVarArg() ||
       function.hasFnAttribute(Attribute::NoInline) || function.hasOptNone() ||
-      function.isPresplitCoroutine())
+      function.isPresplitCoroutine() || has_block_addresses(function))
     return false;
-  for (const BasicBlock &block : function)
-    if (block.hasAddressTaken())
-      return false;
   if (function.hasFnAttribute(Attribute::AlwaysInline))
     return true;
   if (!inlines)
@@ -148,7 +149,8 @@ class Extractor {
   Module part;
   ValueToValueMapTy values;
   Declarer declarer;
-  SmallVector<std::pair<Function *, Function *>> bodies;
+  // Functions of the module with theirs in the part: whose bodies are moved, and whose are copied.
+  SmallVector<std::pair<Function *, Function *>> moved, copied;
   SmallVector<GlobalVariable *> variables;
   SmallVector<GlobalValue *> indirect;
 
@@ -159,9 +161,11 @@ public:
     copy_module_properties(module, part);
   }
 
-  void own(GlobalValue &value) {
+  // A function that `is_copied` by other groups keeps its body, for those that come later.
+  void own(GlobalValue &value, bool is_copied) {
     if (auto *function = dyn_cast<Function>(&value)) {
-      add_body(*function, function->getLinkage());
+      const bool stays = is_copied || has_block_addresses(*function);
+      add_body(*function, function->getLinkage(), stays ? copied : moved);
       copy_comdat(*function);
     } else if (auto *variable = dyn_cast<GlobalVariable>(&value)) {
       auto *copy = new GlobalVariable(
@@ -177,11 +181,13 @@ public:
   }
 
   void copy(Function &function) {
-    add_body(function, GlobalValue::AvailableExternallyLinkage);
+    add_body(function, GlobalValue::AvailableExternallyLinkage, copied);
   }
 
   void finish(ArrayRef<GlobalValue *> used, ArrayRef<GlobalValue *> compiler_used) {
-    for (auto [from, to] : bodies)
+    for (auto [from, to] : moved)
+      move_body(*from, *to, values, declarer);
+    for (auto [from, to] : copied)
       copy_body(*from, *to, values, declarer);
     for (GlobalVariable *variable : variables)
       fill(*variable);
@@ -203,7 +209,8 @@ private:
     return value.hasPrivateLinkage() ? "" : value.getName();
   }
 
-  void add_body(Function &function, GlobalValue::LinkageTypes linkage) {
+  void add_body(Function &function, GlobalValue::LinkageTypes linkage,
+                SmallVectorImpl<std::pair<Function *, Function *>> &bodies) {
     Function *copy = declarer.declare(function, name(function));
     copy->setLinkage(linkage);
     values[&function] = copy;
@@ -280,7 +287,9 @@ class Grouper {
   Names names;
   std::vector<Group> groups;
   DenseMap<const Function *, bool> copyable;
-  // Local values that some other group's copy of a function refers to.
+  // Functions of which some other group gets a copy.
+  DenseSet<const GlobalValue *> copied;
+  // Local values that such a copy refers to.
   DenseSet<const GlobalValue *> referred;
 
 public:
@@ -368,6 +377,7 @@ private:
       level = std::move(next);
     }
     for (Function *function : group.copied) {
+      copied.insert(function);
       referred.insert(function);
       each_used(*function, [&](GlobalValue &value) { referred.insert(&value); });
     }
@@ -416,7 +426,7 @@ private:
   void extract(const Group &group) {
     Extractor extractor(module, names);
     for (GlobalValue *value : group.owned)
-      extractor.own(*value);
+      extractor.own(*value, copied.contains(value));
     for (Function *function : group.copied)
       extractor.copy(*function);
     extractor.finish(group.used, group.compiler_used);

@@ -143,8 +143,8 @@ void larder_partitions_free(LarderPartitions *partitions);
 
 // Whether the module can be taken apart before it is optimised.
 bool larder_can_group(const LarderModule *module);
-// Takes it apart: each group goes to the sink, as a part that needs the whole pipeline. The module is left as it was, with names and
-// linkage changed.
+// Takes it apart: each group goes to the sink, as a part that needs the whole pipeline. The module is left without most of its bodies,
+// and is good for nothing but being freed.
 void larder_group(LarderModule *module);
 
 // --- generate.cpp ---
