@@ -20,15 +20,17 @@ pub(crate) const THEIRS: &str = "opt -O2 + llc -O2";
 
 /// Rows of both sides on one core and on two.
 pub(crate) fn measure(work: &Work, peers: &Peers, limits: &Limits) -> Result<Vec<Row>> {
+    on_cores(if work.is_large { &[2] } else { &[1, 2] }, |cores| measure_both(work, peers, limits, cores))
+}
+
+/// Measures on so many cores, for each number of which there are enough.
+pub(crate) fn on_cores(counts: &[u32], measure: impl Fn(u32) -> Result<Vec<Row>>) -> Result<Vec<Row>> {
     let all = sched_getaffinity(None)?;
     let mut rows = Vec::new();
-    for cores in [1, 2] {
-        if all.count() < cores || (work.is_large && cores == 1) {
-            continue;
-        }
+    for &cores in counts.iter().filter(|&&cores| cores <= all.count()) {
         // Children inherit it.
         sched_setaffinity(None, &first_cores(&all, cores))?;
-        let measured = measure_both(work, peers, limits, cores);
+        let measured = measure(cores);
         sched_setaffinity(None, &all)?;
         rows.extend(measured?);
     }

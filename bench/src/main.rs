@@ -10,6 +10,7 @@
 
 mod calls;
 mod cold;
+mod edit;
 mod inside;
 mod machine;
 mod memory;
@@ -96,7 +97,7 @@ fn main() -> Result<()> {
     let programs = Programs::open()?;
     let peers = Peers::build(&programs)?;
     let works = works::works(&programs, &arguments.only, arguments.quick)?;
-    let rows = measure(&arguments, &peers, &works)?;
+    let rows = measure(&arguments, &programs, &peers, &works)?;
     let verdicts = targets::judge(&rows);
     let machine = machine::describe(&programs)?;
     let works = works.into_iter().map(|work| (work.name, work.title)).collect();
@@ -110,10 +111,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure(arguments: &Arguments, peers: &Peers, works: &[Work]) -> Result<Vec<Row>> {
+fn measure(arguments: &Arguments, programs: &Programs, peers: &Peers, works: &[Work]) -> Result<Vec<Row>> {
     let limits = arguments.limits();
     let mut rows = Vec::new();
     for work in works {
+        if work.name == works::EDIT {
+            if arguments.wants(Measure::Edit) || arguments.wants(Measure::EditProcessor) {
+                rows.extend(edit::measure(programs, peers, &limits)?);
+            }
+            continue;
+        }
         let places = Places::new()?;
         if works::OPERATIONS.iter().any(|(name, _)| *name == work.name) {
             if arguments.wants(Measure::Operation) {

@@ -16,6 +16,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 /// What became of one run.
 pub(crate) struct Ran {
     pub(crate) time: Duration,
+    /// Of all processors, by it and the processes that it waited for.
+    pub(crate) processor_time: Duration,
     /// The most memory that it, or any one process that it waited for, had in use: resident bytes.
     pub(crate) peak_len: u64,
     pub(crate) ending: Ending,
@@ -63,10 +65,10 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Ran> {
     if timed_out {
         kill_process(pid, Signal::KILL)?;
     }
-    let (ending, peak_len) = wait(pid)?;
+    let (ending, peak_len, processor_time) = wait(pid)?;
     let time = start.elapsed();
     let ending = if timed_out { Ending::TimedOut } else { ending };
-    Ok(Ran { time, peak_len, ending, stdout: content(&mut stdout)?, stderr: content(&mut stderr)? })
+    Ok(Ran { time, processor_time, peak_len, ending, stdout: content(&mut stdout)?, stderr: content(&mut stderr)? })
 }
 
 fn ends_within(pid: Pid, limit: Duration) -> Result<bool> {
@@ -75,8 +77,8 @@ fn ends_within(pid: Pid, limit: Duration) -> Result<bool> {
     Ok(poll(&mut ends, Some(&Timespec::try_from(limit)?))? > 0)
 }
 
-/// How it ended, and its peak of memory in bytes.
-fn wait(pid: Pid) -> Result<(Ending, u64)> {
+/// How it ended, its peak of memory in bytes, and its processor time.
+fn wait(pid: Pid) -> Result<(Ending, u64, Duration)> {
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::uninit();
     // SAFETY: both places are ours and large enough; the child is ours, so its id can't have been given to another process.
@@ -91,7 +93,12 @@ fn wait(pid: Pid) -> Result<(Ending, u64)> {
         (_, true) => Ending::Signal(libc::WTERMSIG(status)),
         _ => bail!("a process that neither exited nor was killed"),
     };
-    Ok((ending, u64::try_from(usage.ru_maxrss)? * 1024))
+    let processor_time = duration(usage.ru_utime)? + duration(usage.ru_stime)?;
+    Ok((ending, u64::try_from(usage.ru_maxrss)? * 1024, processor_time))
+}
+
+fn duration(time: libc::timeval) -> Result<Duration> {
+    Ok(Duration::from_secs(time.tv_sec.try_into()?) + Duration::from_micros(time.tv_usec.try_into()?))
 }
 
 fn content(file: &mut File) -> Result<Vec<u8>> {

@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::{DLOPEN, NATIVE};
 use crate::targets::{Verdict, median};
-use crate::{cold, inside};
+use crate::{cold, edit, inside};
 
 /// Everything that one bench found out.
 #[derive(Serialize)]
@@ -74,14 +74,18 @@ impl Report {
         for Verdict { what, ours, theirs, unit, ratio, limit, met } in &self.verdicts {
             let word = if *met { "met" } else { "**missed**" };
             let (ours, theirs) = (number(*ours), number(*theirs));
-            let _ = writeln!(text, "| {what} | {ours} {unit} | {theirs} {unit} | {ratio:.2} | {limit} | {word} |");
+            let _ = writeln!(
+                text,
+                "| {what} | {ours} {unit} | {theirs} {unit} | {} | {limit} | {word} |",
+                ratio_of(*ratio)
+            );
         }
     }
 
     fn write_group(&self, measure: Measure, work: &str, text: &mut String) {
         let unit = measure.unit();
         let _ = writeln!(text, "\n## {work}: {}\n", measure.title());
-        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS, NATIVE].into_iter();
+        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS, edit::FULL, NATIVE].into_iter();
         let base = bases.filter_map(|side| Some((side, median(&self.rows, (measure, work, side))?))).next();
         let (name, base) = base.map_or(("peer", None), |(name, base)| (name, Some(base)));
         let _ = writeln!(text, "| side | {unit} | quartiles | runs | × {name} | note |\n|---|---:|---:|---:|---:|---|");
@@ -94,9 +98,14 @@ impl Report {
 
 fn cells(numbers: &Numbers, base: Option<f64>) -> String {
     let Numbers { count, median, lower_quartile, upper_quartile, .. } = *numbers;
-    let ratio = base.map_or_else(|| "–".to_owned(), |base| format!("{:.2}", median / base));
+    let ratio = base.map_or_else(|| "–".to_owned(), |base| ratio_of(median / base));
     let [median, lower, upper] = [median, lower_quartile, upper_quartile].map(number);
     format!("{median} | {lower}–{upper} | {count} | {ratio}")
+}
+
+/// Two decimals, and more where these would say little.
+fn ratio_of(ratio: f64) -> String {
+    if ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
 }
 
 /// Three digits that mean something, and never fewer than the whole part has.

@@ -15,6 +15,10 @@ pub(crate) enum Measure {
     Memory,
     /// From bitcode to native code, in milliseconds.
     Cold,
+    /// From the bitcode of an edited program to native code, in milliseconds.
+    Edit,
+    /// The same, but of all processors together.
+    EditProcessor,
     /// The largest process on the way from bitcode to native code: its peak of resident memory, in megabytes.
     Peak,
     /// Files of native code, in megabytes.
@@ -29,7 +33,7 @@ impl Measure {
     /// The unit of the row's numbers.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Measure::Start | Measure::Cold => "ms",
+            Measure::Start | Measure::Cold | Measure::Edit | Measure::EditProcessor => "ms",
             Measure::Inside => "µs",
             Measure::Memory | Measure::Peak | Measure::Size => "MB",
             Measure::Calls => "calls",
@@ -44,6 +48,8 @@ impl Measure {
             Measure::Inside => "map + bind + lookup inside a process",
             Measure::Memory => "eight processes, sum of PSS",
             Measure::Cold => "bitcode to native code, -O2",
+            Measure::Edit => "bitcode to native code, -O2, after an edit",
+            Measure::EditProcessor => "bitcode to native code, -O2, after an edit: processor time",
             Measure::Peak => "bitcode to native code, memory of the largest process",
             Measure::Size => "size of the files",
             Measure::Calls => "system calls of one run",

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::rows::{Measure, Row};
 use crate::sides::{DLOPEN, LARDER_COLD, LARDER_WARM, NATIVE};
-use crate::works::OPERATIONS;
-use crate::{cold, inside};
+use crate::works::{EDIT, OPERATIONS};
+use crate::{cold, edit, inside};
 
 /// A target and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +41,13 @@ pub(crate) fn judge(rows: &[Row]) -> Vec<Verdict> {
         let work = cold::work_name("sqlite", cores);
         let side = |side| (Measure::Cold, work.as_str(), side);
         verdicts.push(compare(rows, "cold", side(LARDER_COLD), side(cold::THEIRS), limit));
+    }
+    for cores in [1, 2] {
+        let work = cold::work_name(EDIT, cores);
+        for (_, side) in edit::SIDES {
+            let place = |side| (Measure::Edit, work.as_str(), side);
+            verdicts.push(compare(rows, side, place(side), place(edit::FULL), 0.05));
+        }
     }
     for (work, _) in OPERATIONS {
         let side = |side| (Measure::Operation, work, side);

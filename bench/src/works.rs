@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use larder_programs::Programs;
+use larder_programs::{Edit, Programs};
 
 /// Works that measure one operation themselves, and nothing else is measured of them.
 pub(crate) const OPERATIONS: [(&str, &str); 3] = [
@@ -14,6 +14,9 @@ pub(crate) const OPERATIONS: [(&str, &str); 3] = [
     ("thread_local", "read and write two thread-local variables"),
     ("constructors", "construct a static object and register its destructor"),
 ];
+
+/// A program that is compiled again after an edit, and nothing else is measured of it.
+pub(crate) const EDIT: &str = "edit";
 
 /// One program with its arguments.
 pub(crate) struct Work {
@@ -84,6 +87,9 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
             works.push(generated);
         }
     }
+    if wanted(EDIT) {
+        works.push(edited(programs, Edit::None)?);
+    }
     for (name, title) in OPERATIONS {
         if wanted(name) {
             works.push(work(programs, name, title, programs.operation(name)?, &[])?);
@@ -98,10 +104,15 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
     }
     ensure!(
         !works.is_empty(),
-        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, throw, \
+        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, edit, throw, \
          thread_local, constructors, duckdb"
     );
     Ok(works)
+}
+
+/// The program that is edited, after that edit.
+pub(crate) fn edited(programs: &Programs, edit: Edit) -> Result<Work> {
+    work(programs, EDIT, "10000 functions in C, one of them edited", programs.edited(edit)?, &[])
 }
 
 fn work(programs: &Programs, name: &str, title: &str, module: PathBuf, arguments: &[&str]) -> Result<Work> {

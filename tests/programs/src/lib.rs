@@ -2,7 +2,8 @@
 //!
 //! Toy modules don't find what real ones do: computed gotos, tables of a thousand pointers, `setjmp`, weak symbols, a
 //! function of three thousand basic blocks. So the work here is Lua 5.4, SQLite and zstd, from the C sources that the crates
-//! `lua-src`, `libsqlite3-sys` and `zstd-sys` carry, and modules of any size that a generator writes; and, for those who have an hour, DuckDB.
+//! `lua-src`, `libsqlite3-sys` and `zstd-sys` carry, modules of any size that a generator writes, a large C program with
+//! edits; and, for those who have an hour, DuckDB.
 //!
 //! Every program is given as optimisable but unoptimised bitcode (what a front end hands to a JIT), and the same
 //! bitcode as object, shared library and executable, made by LLVM's own programs, for comparison. What was built once
@@ -15,6 +16,7 @@
 mod artefacts;
 mod bitcode;
 mod duckdb;
+mod edited;
 mod generated;
 mod native;
 mod numbers;
@@ -26,6 +28,7 @@ mod sources;
 mod tools;
 
 pub use bitcode::Programs;
+pub use edited::Edit;
 pub use generated::write_generated;
 pub use random::{Checker, Outcome, Size};
 pub use scripts::{DUCKDB_SCRIPTS, LUA_SCRIPTS, SQL_SCRIPTS, duckdb_script, lua_script, sql_script};
