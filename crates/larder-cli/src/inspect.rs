@@ -4,7 +4,7 @@ use crate::args::InspectArgs;
 use crate::cache::size;
 use crate::entry::Kind;
 use anyhow::{Context, bail};
-use larder::format::image::{Image, Text, export_flags, import_flags};
+use larder::format::image::{GuardQuestion, Image, ImageError, Text, export_flags, import_flags};
 use larder::format::objects::Objects;
 use serde::Serialize;
 use std::ffi::c_int;
@@ -25,7 +25,7 @@ pub(crate) fn inspect(args: &InspectArgs, out: &mut dyn Write) -> anyhow::Result
         return objects(&bytes, args.json, out);
     }
     let image = larder::inspect::image(&bytes).with_context(|| args.file.display().to_string())?;
-    let description = describe(&image);
+    let description = describe(&image).with_context(|| args.file.display().to_string())?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&description)?)?;
     } else {
@@ -79,6 +79,8 @@ struct Description {
     sizes: Sizes,
     imports: Vec<Import>,
     exports: Vec<Export>,
+    /// In the order they are asked.
+    guards: Vec<Guard>,
     units: Vec<Unit>,
 }
 
@@ -104,6 +106,8 @@ struct Import {
     name: String,
     weak: bool,
     function: bool,
+    /// A heap object of the host.
+    object: bool,
 }
 
 #[derive(Serialize)]
@@ -121,11 +125,25 @@ struct Unit {
     offset: u64,
     len: u32,
     imports: Vec<String>,
+    /// Indices of what it counts on.
+    guards: Vec<u32>,
+    /// The unit that is called instead once this one is dropped.
+    fallback: Option<String>,
 }
 
-fn describe(image: &Image<'_>) -> Description {
+#[derive(Serialize)]
+struct Guard {
+    kind: &'static str,
+    name: String,
+    /// What a predicate is asked about.
+    arguments: Option<String>,
+    /// Fingerprint or answer; none if any object will do.
+    expected: Option<u64>,
+}
+
+fn describe(image: &Image<'_>) -> Result<Description, ImageError> {
     let header = image.header();
-    Description {
+    Ok(Description {
         format_version: header.format_version,
         abi_version: header.abi_version,
         triple: image.triple(),
@@ -151,8 +169,9 @@ fn describe(image: &Image<'_>) -> Description {
         },
         imports: imports(image),
         exports: exports(image),
-        units: units(image),
-    }
+        guards: guards(image)?,
+        units: units(image)?,
+    })
 }
 
 fn imports(image: &Image<'_>) -> Vec<Import> {
@@ -160,6 +179,7 @@ fn imports(image: &Image<'_>) -> Vec<Import> {
         name: name(image, row.name),
         weak: row.flags & import_flags::WEAK != 0,
         function: row.flags & import_flags::FUNCTION != 0,
+        object: row.flags & import_flags::OBJECT != 0,
     };
     image.imports().iter().map(import).collect()
 }
@@ -185,17 +205,41 @@ fn exports(image: &Image<'_>) -> Vec<Export> {
     exports
 }
 
-fn units(image: &Image<'_>) -> Vec<Unit> {
+fn guards(image: &Image<'_>) -> Result<Vec<Guard>, ImageError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let guard = |question| match question {
+        GuardQuestion::Object { name, expected, .. } => {
+            Guard { kind: "object", name: text(name), arguments: None, expected }
+        }
+        GuardQuestion::Predicate { name, arguments, expected } => {
+            Guard { kind: "predicate", name: text(name), arguments: Some(text(arguments)), expected: Some(expected) }
+        }
+    };
+    image.guards().iter().map(|row| image.guard_question(&row).map(guard)).collect()
+}
+
+fn units(image: &Image<'_>) -> Result<Vec<Unit>, ImageError> {
     let imports: Vec<_> = image.imports().iter().map(|import| name(image, import.name)).collect();
     let used = |unit: &larder::format::image::Unit| {
         let first = unit.imports_first as usize;
         let rows = (first..first + unit.imports_count as usize).filter_map(|row| image.unit_imports().get(row));
         rows.filter_map(|import| imports.get(import as usize).cloned()).collect()
     };
-    let units = image.units().iter();
-    units
-        .map(|row| Unit { name: name(image, row.name), offset: row.offset, len: row.len, imports: used(&row) })
-        .collect()
+    let unit = |row: larder::format::image::Unit| Unit {
+        name: name(image, row.name),
+        offset: row.offset,
+        len: row.len,
+        imports: used(&row),
+        guards: Vec::new(),
+        fallback: None,
+    };
+    let mut units: Vec<_> = image.units().iter().map(unit).collect();
+    for row in image.droppable().iter() {
+        let droppable = image.droppable_unit(&row)?;
+        units[droppable.index].guards = droppable.guards.iter().collect();
+        units[droppable.index].fallback = droppable.fallback.map(|fallback| units[fallback].name.clone());
+    }
+    Ok(units)
 }
 
 fn name(image: &Image<'_>, text: Text) -> String {
@@ -237,22 +281,45 @@ fn print(image: &Description, shown: usize, out: &mut dyn Write) -> std::io::Res
         writeln!(out, "TLS         {} for each thread", size(sizes.tls))?;
     }
     table(out, "imports", &image.imports, shown, |import| {
-        let kind = if import.function { "function" } else { "data" };
+        let kind = match import {
+            Import { object: true, .. } => "object",
+            Import { function: true, .. } => "function",
+            _ => "data",
+        };
         format!("{kind:<9} {}{}", import.name, if import.weak { " (weak)" } else { "" })
     })?;
     table(out, "exports", &image.exports, shown, |export| {
         format!("{:<9} {:#010x} {:>8} {}", export.kind, export.offset, export.len, export.name)
     })?;
+    if !image.guards.is_empty() {
+        table(out, "guards", &image.guards, shown, |guard| format!("{:<9} {}", guard.kind, asked(guard)))?;
+    }
     table(out, "units", &image.units, shown, |unit| {
-        format!("{:#010x} {:>8} {}{}", unit.offset, unit.len, unit.name, uses(&unit.imports))
+        let (uses, guards) = (some("  uses ", &unit.imports), some("  counts on ", &counted_on(image, unit)));
+        let fallback = unit.fallback.as_ref().map_or(String::new(), |fallback| format!("  else {fallback}"));
+        format!("{:#010x} {:>8} {}{uses}{guards}{fallback}", unit.offset, unit.len, unit.name)
     })
 }
 
-fn uses(imports: &[String]) -> String {
-    match imports {
+/// What is asked, and what the answer has to be.
+fn asked(guard: &Guard) -> String {
+    let arguments = guard.arguments.as_ref().map_or(String::new(), |arguments| format!("({arguments})"));
+    match guard.expected {
+        Some(expected) => format!("{}{arguments} = {expected:#x}", guard.name),
+        None => format!("{}{arguments}", guard.name),
+    }
+}
+
+fn counted_on(image: &Description, unit: &Unit) -> Vec<String> {
+    unit.guards.iter().filter_map(|&guard| image.guards.get(guard as usize)).map(|guard| guard.name.clone()).collect()
+}
+
+/// The names behind a word, or nothing if there are none.
+fn some(what: &str, names: &[String]) -> String {
+    match names {
         [] => String::new(),
-        few if few.len() <= 4 => format!("  uses {}", few.join(", ")),
-        many => format!("  uses {} and {} more", many[..3].join(", "), many.len() - 3),
+        few if few.len() <= 4 => format!("{what}{}", few.join(", ")),
+        many => format!("{what}{} and {} more", many[..3].join(", "), many.len() - 3),
     }
 }
 

@@ -27,8 +27,8 @@ mod guards;
 mod lookup;
 
 pub use guards::{
-    DROP_LEN, DROPPABLE_NO_FALLBACK, Droppable, DroppableUnit, GUARD_NO_IMPORT, Guard, GuardQuestion, guard_flags,
-    guard_kinds,
+    DROP_LEN, DROPPABLE_NO_FALLBACK, Droppable, DroppableUnit, ENDBR64, GUARD_NO_IMPORT, Guard, GuardQuestion,
+    guard_flags, guard_kinds,
 };
 pub use lookup::{ExportTable, gnu_hash};
 

@@ -14,7 +14,7 @@ use crate::scan::Needs;
 use crate::units::{Function, Units, WORK_MAX};
 use crate::unwind::{BEGIN_OFFSET, Unwind};
 use larder_format::guard::GuardSymbol;
-use larder_format::image::DROP_LEN;
+use larder_format::image::{DROP_LEN, ENDBR64};
 use reach::Reached;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -78,7 +78,7 @@ pub(crate) fn collect_guards(
     }
     let mut sets = collector.sets(unwind, numbers.marks)?;
     collector.check_code()?;
-    collector.give_to_parents(&mut sets);
+    collector.give_to_wholes(&mut sets);
     guards.add_droppable(&sets, &fallbacks);
     guards.short = collector.short_sections(&guards.droppable)?;
     Ok(guards)
@@ -175,7 +175,7 @@ struct Collector<'x, 'a> {
     reached: &'x Reached,
 }
 
-impl<'a> Collector<'_, 'a> {
+impl Collector<'_, '_> {
     /// Sorted rows of guards for each function.
     fn sets(&self, unwind: &Unwind, marks: Vec<(CodePlace, u32)>) -> Result<Vec<Vec<u32>>, LinkError> {
         let described = self.described(unwind);
@@ -291,31 +291,16 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// A cold part of a function is jumped to from its middle, so it is the whole function that is dropped.
-    fn give_to_parents(&self, sets: &mut [Vec<u32>]) {
-        let mut parents: HashMap<(ObjectId, &[u8]), usize> = HashMap::new();
-        for part in 0..sets.len() {
-            let symbol = self.inputs.symbol(self.units.functions[part].symbol);
-            let Some(parent) = name_without_cold(symbol.name).filter(|_| !sets[part].is_empty()) else { continue };
-            if parents.is_empty() {
-                parents = self.functions_by_name();
-            }
-            if let Some(&parent) = parents.get(&(symbol.object, parent)).filter(|&&parent| parent != part) {
+    /// A part of a function is jumped into, so it is the whole function that is dropped.
+    fn give_to_wholes(&self, sets: &mut [Vec<u32>]) {
+        for (part, function) in self.units.functions.iter().enumerate() {
+            if let Some(whole) = function.part_of {
                 let set = std::mem::take(&mut sets[part]);
-                sets[parent].extend(set);
-                sets[parent].sort_unstable();
-                sets[parent].dedup();
+                sets[whole].extend(set);
+                sets[whole].sort_unstable();
+                sets[whole].dedup();
             }
         }
-    }
-
-    fn functions_by_name(&self) -> HashMap<(ObjectId, &'a [u8]), usize> {
-        let function = |symbol: &crate::input::Symbol<'a>| {
-            let Place::Section(section) = symbol.place else { return None };
-            let unit = self.units.at(section, symbol.value).filter(|_| symbol.kind == stt::FUNC)?;
-            Some(((symbol.object, symbol.name), unit))
-        };
-        self.inputs.symbols.iter().filter_map(function).collect()
     }
 
     /// What is called in place of functions, by their indices.
@@ -367,13 +352,13 @@ impl<'a> Collector<'_, 'a> {
     fn short_sections(&self, droppable: &[Droppable]) -> Result<Vec<(SectionId, u64)>, LinkError> {
         let functions = || droppable.iter().map(|row| (row.function, &self.units.functions[row.function]));
         let short: HashSet<SectionId> = functions()
-            .filter(|(_, function)| u64::from(function.len) < DROP_LEN)
+            .filter(|(_, function)| u64::from(function.len) < self.jump_len(function))
             .map(|(_, function)| function.section)
             .collect();
         let labels = self.labels(&short);
         let mut lacking = Vec::new();
         for (index, function) in functions() {
-            let jump_end = function.start + DROP_LEN;
+            let jump_end = function.start + self.jump_len(function);
             let next = self.units.functions.get(index + 1).filter(|next| next.section == function.section);
             let first_behind = CodePlace { section: function.section, offset: end_of(function) };
             let label = labels.range(first_behind..).next().filter(|label| label.section == function.section);
@@ -381,7 +366,7 @@ impl<'a> Collector<'_, 'a> {
             if others.into_iter().flatten().any(|other| other < jump_end) {
                 return Err(self.refuse(
                     index,
-                    "a function that counts on a guard has less than 5 bytes to itself: compile with -ffunction-sections",
+                    "it counts on a guard and has too few bytes to itself for a jump: compile with -ffunction-sections",
                 ));
             }
             if jump_end > self.inputs.section(function.section).len {
@@ -389,6 +374,12 @@ impl<'a> Collector<'_, 'a> {
             }
         }
         Ok(lacking)
+    }
+
+    /// Bytes at the function's start that a jump takes, with the mark in front of it that indirect branches look for.
+    fn jump_len(&self, function: &Function) -> u64 {
+        let code = self.inputs.section(function.section).data.get(function.start as usize..).unwrap_or_default();
+        if code.starts_with(&ENDBR64) { ENDBR64.len() as u64 + DROP_LEN } else { DROP_LEN }
     }
 
     /// Everything that has a name in some sections, their ends aside.
@@ -402,16 +393,6 @@ impl<'a> Collector<'_, 'a> {
         let labels = self.inputs.symbols.iter().filter_map(label);
         labels.filter(|place| !self.is_behind_code(*place)).collect()
     }
-}
-
-/// `f` of `f.cold` and `f.cold.1`.
-fn name_without_cold(name: &[u8]) -> Option<&[u8]> {
-    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let unnumbered = match name[..name.len() - digits].strip_suffix(b".") {
-        Some(rest) if digits > 0 => rest,
-        _ => name,
-    };
-    unnumbered.strip_suffix(b".cold").filter(|parent| !parent.is_empty())
 }
 
 fn start_of(function: &Function) -> CodePlace {

@@ -19,6 +19,7 @@ tests![
     unwind_records_for_debuggers_say_what_those_for_exceptions_say,
     addr2line_finds_lines,
     inspect_shows_what_is_there,
+    inspect_shows_what_functions_count_on,
 ];
 
 const SOURCE: &str = r#"#include <stdio.h>
@@ -292,6 +293,49 @@ fn addr2line_finds_lines() -> Result<()> {
         ensure!(ran.out().starts_with("product\n"), "{}: {}", program.display(), ran.out());
         ensure!(ran.out().contains("shop.c:3"), "{}: {}", program.display(), ran.out());
     }
+    Ok(())
+}
+
+/// Functions that count on a heap object and on a predicate, and one that replaces another.
+const GUARDED: &str = r#"
+extern char table __asm__("larder.object$000000000000feed$table");
+void *slow(int x) { return 0; }
+void *fast(int x) {
+  __asm__ volatile(
+      "0:\n.pushsection .larder.uses,\"\",@progbits\n.quad 0b\n"
+      ".quad larder.guard$00000000$0000000000000001$is_final$Point.x\n.popsection\n"
+      ".pushsection .larder.fallbacks,\"\",@progbits\n.quad fast, slow\n.popsection");
+  return &table + x;
+}
+int main(void) { return 0; }
+"#;
+
+fn inspect_shows_what_functions_count_on() -> Result<()> {
+    let corner = Corner::new()?;
+    let source = corner.write("guarded.c", GUARDED)?;
+    let mut clang = corner.command(tools::llvm("clang")?);
+    let options = ["-O1", "-fPIC", "-ffunction-sections", "-c", "-o", "guarded.o"];
+    process::run(clang.args(options).arg(source), b"")?.success("clang")?;
+    process::run(corner.larder()?.args(["build", "guarded.o", "-o", "guarded.image"]), b"")?.success("build")?;
+    let ran = process::run(corner.larder()?.args(["inspect", "guarded.image"]), b"")?.success("inspect")?;
+    for words in [
+        "guards      2\n  predicate is_final(Point.x) = 0x1\n  object    table = 0xfeed\n",
+        "object    larder.object$000000000000feed$table",
+        "fast  uses larder.object$000000000000feed$table  counts on is_final, table  else slow\n",
+    ] {
+        ensure!(ran.out().contains(words), "doesn't say {words}:\n{}", ran.out());
+    }
+    let ran =
+        process::run(corner.larder()?.args(["inspect", "--json", "guarded.image"]), b"")?.success("inspect --json")?;
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout)?;
+    let guards = serde_json::json!([
+        { "kind": "predicate", "name": "is_final", "arguments": "Point.x", "expected": 1 },
+        { "kind": "object", "name": "table", "arguments": null, "expected": 0xfeed },
+    ]);
+    ensure!(json["guards"] == guards, "{:#}", json["guards"]);
+    let units = json["units"].as_array().cloned().unwrap_or_default();
+    let fast = units.iter().find(|unit| unit["name"] == "fast").unwrap_or(&serde_json::Value::Null);
+    ensure!(fast["guards"] == serde_json::json!([0, 1]) && fast["fallback"] == "slow", "{fast:#}");
     Ok(())
 }
 

@@ -58,8 +58,11 @@ record! {
     }
 }
 
-/// Bytes of the jump (`jmp rel32`) that a dropped unit begins with. A droppable unit may be shorter, but so many bytes are its own.
+/// Bytes of the jump (`jmp rel32`) that a dropped unit begins with, behind [`ENDBR64`] if it begins with that. A droppable unit may be
+/// shorter, but so many bytes are its own.
 pub const DROP_LEN: u64 = 5;
+/// The instruction that marks where indirect branches may lead.
+pub const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
 /// In place of a unit's index: nothing is called instead.
 pub const DROPPABLE_NO_FALLBACK: u32 = u32::MAX;

@@ -258,11 +258,13 @@ fn short_functions_get_room_for_a_jump() {
     let guard = mark("larder.object$any$x");
     let source = function("one", &(guard.clone() + "ret")).replace(",@progbits\n", ",@progbits\n.p2align 0\n")
         + &function("two", &(guard.clone() + "nop\nret"))
+        + &function("marked", &(guard.clone() + "endbr64\nret")).replace(",@progbits\n", ",@progbits\n.p2align 0\n")
         + &function("next", "ret");
     let case = link_all(&[&assemble(&source)]);
-    expect(&case, &[("one", "x"), ("two", "x")]);
+    expect(&case, &[("marked", "x"), ("one", "x"), ("two", "x")]);
     let lens: Vec<_> = case.image().units().iter().map(|unit| unit.len).collect();
-    assert_eq!(lens, [1, 2, 1]);
+    assert_eq!(lens, [1, 2, 5, 1]);
+    assert_eq!(case.bytes(case.address("marked") + 4, 5), [0xc3, 0xcc, 0xcc, 0xcc, 0xcc]);
     assert_eq!(case.bytes(case.address("one"), 5), [0xc3, 0xcc, 0xcc, 0xcc, 0xcc]);
     assert_eq!(case.bytes(case.address("two"), 5), [0x90, 0xc3, 0xcc, 0xcc, 0xcc]);
     let padded = format!(
@@ -286,6 +288,12 @@ fn cold_parts_are_dropped_with_their_functions() {
         let units: Vec<_> = case.image().units().iter().map(|unit| text(&case.image(), unit.name)).collect();
         assert!(units.contains(&"f.cold".to_owned()), "{units:?}");
         expect(&case, &[("f", "heap")]);
+        let (image, names) = (case.image(), case.imports());
+        let whole = image.units().iter().find(|unit| text(&image, unit.name) == "f").expect("f is a unit");
+        let rows = whole.imports_first..whole.imports_first + whole.imports_count;
+        let used: Vec<_> =
+            rows.filter_map(|row| Some(names[image.unit_imports().get(row as usize)? as usize].as_str())).collect();
+        assert!(used.contains(&"report") && used.contains(&"host"), "{used:?}");
     }
 }
 
@@ -426,11 +434,11 @@ fn what_makes_no_sense_is_refused_by_name() {
             format!(
                 ".globl f, g\n.type f, @function\nf: {guard} ret\n.size f, .-f\n.type g, @function\ng: ret\n.size g, .-g\n"
             ),
-            "0.o: f: a function that counts on a guard has less than 5 bytes to itself: compile with -ffunction-sections",
+            "0.o: f: it counts on a guard and has too few bytes to itself for a jump: compile with -ffunction-sections",
         ),
         (
             format!(".globl f\n.type f, @function\nf: {guard} ret\n.size f, .-f\nother: ret\nret\n"),
-            "0.o: f: a function that counts on a guard has less than 5 bytes to itself: compile with -ffunction-sections",
+            "0.o: f: it counts on a guard and has too few bytes to itself for a jump: compile with -ffunction-sections",
         ),
     ];
     for (source, message) in table {
