@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::iter;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::Result;
@@ -68,7 +69,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_symlink() {
+            // What the store remembers stands in links that lead nowhere.
+            symlink(fs::read_link(entry.path())?, &to)?;
+        } else if kind.is_dir() {
             fs::create_dir(&to)?;
             fs::set_permissions(&to, entry.metadata()?.permissions())?;
             copy(&entry.path(), &to)?;
@@ -125,5 +130,22 @@ impl<'v> Sample<'v> {
         let Variant { side, work, .. } = self.variant;
         let note = self.failure.clone().unwrap_or_default();
         Row { measure, work: work_name(&work.name, cores), side: (*side).to_owned(), numbers, note }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_files_directories_and_links() -> Result<()> {
+        let [from, to] = [tempfile::tempdir()?, tempfile::tempdir()?];
+        fs::create_dir(from.path().join("notes"))?;
+        fs::write(from.path().join("entry"), "bytes")?;
+        symlink("a note", from.path().join("notes/of"))?;
+        copy(from.path(), to.path())?;
+        assert_eq!(fs::read(to.path().join("entry"))?, b"bytes");
+        assert_eq!(fs::read_link(to.path().join("notes/of"))?, Path::new("a note"));
+        Ok(())
     }
 }

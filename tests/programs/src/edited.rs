@@ -102,7 +102,10 @@ fn write_loop(index: usize, edit: Edit, random: &mut Random, text: &mut String) 
         )?;
         writeln!(text, "  return x;\n}}")?;
     }
-    writeln!(text, "number f{index}(number x) {{\n  number sum = x;\n  for (unsigned i = 0; i < 16; ++i) {{")?;
+    writeln!(
+        text,
+        "number f{index}(number x) {{\n  number sum = x * {first}u;\n  for (unsigned i = 0; i < 16; ++i) {{"
+    )?;
     writeln!(text, "    struct item *item = &items[(x + i * 7) & 1023];\n    item->weight += sum >> 5;")?;
     writeln!(text, "    item->tag[i & 3] ^= item->weight;")?;
     writeln!(text, "    if (item->key & 1)\n      sum += item->weight * {first}u + item->tag[0];")?;
