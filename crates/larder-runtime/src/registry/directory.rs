@@ -30,7 +30,7 @@ pub(super) struct Chunk {
     count: AtomicUsize,
 }
 
-/// Where a chunk is and the start of its first entry.
+/// An address that is not behind the first entry of a chunk nor before the last of the chunk in front, and the chunk.
 type Place = (AtomicUsize, AtomicPtr<Chunk>);
 
 /// The chunks, in order.
@@ -212,8 +212,6 @@ impl Directory {
         if chunk.rows().is_empty() {
             places.remove(at);
             spares.0.push(chunk);
-        } else {
-            places.places[at].0.store(chunk.first(), Ordering::Relaxed);
         }
     }
 }

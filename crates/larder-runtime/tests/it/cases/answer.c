@@ -1,0 +1,2 @@
+// Code and nothing else.
+long answer(void) { return 42; }
