@@ -253,6 +253,15 @@ pub(crate) fn map_marker(file: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes that suffice for all registers of a thread beyond the general ones, as `xsave` writes them: the kernel puts them on the stack of signal
+/// handlers, and tells how much it needs there. `None` from kernels before 5.14.
+pub(crate) fn state_len_max() -> Option<usize> {
+    const AT_MINSIGSTKSZ: libc::c_ulong = 51;
+    // SAFETY: the call has no conditions.
+    let len = unsafe { libc::getauxval(AT_MINSIGSTKSZ) } as usize;
+    (len > 0).then_some(len)
+}
+
 /// Nanoseconds of the clock that `perf record -k mono` stamps with.
 pub(crate) fn monotonic_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);

@@ -3,6 +3,9 @@
 //! `xsave` writes all that the processor has and the system has enabled (Intel SDM volume 1, chapter 13), but for the protection keys: they
 //! are the thread's, not the caller's.
 
+use crate::cpu::host_features;
+use crate::os;
+use larder_format::cpu::CpuFeatures;
 use std::arch::global_asm;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,14 +78,27 @@ pub(crate) fn prepare() {
     unsafe { &larder_state_len }.store(len(), Ordering::Relaxed);
 }
 
-/// Intel SDM volume 1, section 13.2: leaf 0DH tells how long the area is for what the system has enabled.
+/// Intel SDM volume 1, section 13.2: leaf 0DH tells how long the area is for what the system has enabled. It is asked only if the system doesn't
+/// tell, since CPUID takes microseconds in virtual machines.
 fn len() -> usize {
     static LEN: OnceLock<usize> = OnceLock::new();
     *LEN.get_or_init(|| {
-        if std::arch::is_x86_feature_detected!("xsave") {
-            std::arch::x86_64::__cpuid_count(0xd, 0).ebx as usize
-        } else {
-            0
+        let has_xsave = CpuFeatures::from_names(["xsave"]).is_ok_and(|xsave| xsave.without(host_features()).is_empty());
+        if !has_xsave {
+            return 0;
         }
+        let len = os::state_len_max().unwrap_or_else(|| std::arch::x86_64::__cpuid_count(0xd, 0).ebx as usize);
+        len.next_multiple_of(64)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_tells_of_enough_bytes() {
+        let needed = std::arch::x86_64::__cpuid_count(0xd, 0).ebx as usize;
+        assert!(len() >= needed && len() <= needed + 8192, "{} for {needed}", len());
+    }
 }
