@@ -2,6 +2,8 @@
 
 #include "copy.h"
 
+#include "guards.h"
+
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -29,6 +31,15 @@ static bool is_known(const GlobalVariable &variable) {
          (isa<ConstantData>(initializer) || all_of(initializer->operands(), [](const Use &use) {
             return isa<ConstantData>(use);
           }));
+}
+
+// Whether all parts may know the contents of an object: they speak of nothing that only one part has.
+static bool has_known_contents(const GlobalVariable &variable) {
+  if (!is_object(variable) || !variable.hasInitializer())
+    return false;
+  bool known = true;
+  each_used(variable, [&](const GlobalValue &used) { known &= !used.hasLocalLinkage(); });
+  return known;
 }
 
 Value *Declarer::materialize(Value *value) {
@@ -66,6 +77,11 @@ GlobalVariable *Declarer::declare(GlobalVariable &variable) {
   declaration->copyAttributesFrom(&variable);
   if (is_known(variable)) {
     declaration->setInitializer(variable.getInitializer());
+    declaration->setLinkage(GlobalValue::AvailableExternallyLinkage);
+  } else if (has_known_contents(variable)) {
+    // Before the contents are copied, which may lead back here.
+    values[&variable] = declaration;
+    declaration->setInitializer(MapValue(variable.getInitializer(), values, RF_None, nullptr, this));
     declaration->setLinkage(GlobalValue::AvailableExternallyLinkage);
   }
   return declaration;

@@ -1,5 +1,6 @@
 // Machine code: a module, or one part of it, to an object in memory.
 
+#include "guards.h"
 #include "module.h"
 
 #include "llvm/Analysis/RuntimeLibcallInfo.h"
@@ -19,6 +20,7 @@ namespace {
 LarderStatus generate(Module &module, TargetMachine &machine,
                       const LarderSink &sink, void *context,
                       LarderReceive receive) {
+  finish_guards(module);
   bind_externals(module);
   SmallVector<char, 0> object;
   raw_svector_ostream stream(object);

@@ -120,29 +120,6 @@ template <typename Visit> void each_callee(const Function &function, Visit visit
         visit(*callee);
 }
 
-// Calls `visit` with each global value in an operand of the function.
-void each_used(const Function &function, function_ref<void(GlobalValue &)> visit) {
-  SmallPtrSet<const Constant *, 32> seen;
-  SmallVector<Constant *> pending;
-  const auto add = [&](Value *value) {
-    if (auto *constant = dyn_cast<Constant>(value); constant && seen.insert(constant).second)
-      pending.push_back(constant);
-  };
-  for (const Use &use : function.operands())
-    add(use.get());
-  for (const Instruction &instruction : instructions(function))
-    for (const Use &use : instruction.operands())
-      add(use.get());
-  while (!pending.empty()) {
-    Constant *constant = pending.pop_back_val();
-    if (auto *global = dyn_cast<GlobalValue>(constant))
-      visit(*global);
-    else if (!isa<BlockAddress>(constant))
-      for (Value *operand : constant->operand_values())
-        add(operand);
-  }
-}
-
 // --- One group ---
 
 class Extractor {
@@ -435,18 +412,6 @@ private:
   }
 };
 
-// The hash of the strong definition whose name has the least one: it tells the module from others of an image.
-std::optional<uint64_t> identity_of(const Module &module) {
-  std::optional<uint64_t> least;
-  for (const GlobalValue &value : module.global_values())
-    if (value.hasExternalLinkage() && !value.isDeclaration() && value.hasName() &&
-        !value.hasComdat()) {
-      const uint64_t hash = xxh3_64bits(value.getName());
-      least = std::min(least.value_or(UINT64_MAX), hash);
-    }
-  return least;
-}
-
 // A local name that only assembly says must be in the same object, under that name.
 bool may_name_locals_in_assembly(const Module &module) {
   SmallVector<GlobalValue *> used;
@@ -454,11 +419,7 @@ bool may_name_locals_in_assembly(const Module &module) {
   collectUsedGlobalVariables(module, used, /*CompilerUsed=*/true);
   if (none_of(used, [](const GlobalValue *value) { return value->hasLocalLinkage(); }))
     return false;
-  for (const Function &function : module)
-    for (const Instruction &instruction : instructions(function))
-      if (const auto *call = dyn_cast<CallBase>(&instruction); call && call->isInlineAsm())
-        return true;
-  return false;
+  return has_inline_assembly(module);
 }
 
 bool has_wandering_block_addresses(const Module &module) {
@@ -475,14 +436,25 @@ bool has_wandering_block_addresses(const Module &module) {
 
 } // namespace
 
+std::optional<uint64_t> larder::identity_of(const Module &module) {
+  std::optional<uint64_t> least;
+  for (const GlobalValue &value : module.global_values())
+    if (value.hasExternalLinkage() && !value.isDeclaration() && value.hasName() &&
+        !value.hasComdat()) {
+      const uint64_t hash = xxh3_64bits(value.getName());
+      least = std::min(least.value_or(UINT64_MAX), hash);
+    }
+  return least;
+}
+
 bool larder_can_group(const LarderModule *self) {
   const Module &module = *self->module;
   return self->settings.pipeline.len == 0 && larder_can_split(self) &&
-         Ahead::is_possible(module) && identity_of(module) &&
+         Ahead::is_possible(module) && self->identity &&
          !has_wandering_block_addresses(module) &&
          !may_name_locals_in_assembly(module);
 }
 
 void larder_group(LarderModule *self) {
-  Grouper(*self, *identity_of(*self->module)).run();
+  Grouper(*self, *self->identity).run();
 }

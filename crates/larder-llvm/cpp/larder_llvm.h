@@ -56,6 +56,27 @@ struct LarderSettings {
   uint64_t static_tls_len, static_tls_align;
 };
 
+// Addresses of the client's process, `start` to `start + len`.
+struct LarderRegion {
+  // Of the object that lies there; empty if it has none.
+  LarderBytes name;
+  uint64_t start, len;
+};
+
+// What of a request is about the module itself.
+struct LarderWanted {
+  // What is done about integers that are used as addresses, as in `ffi.rs`.
+  uint32_t raw_pointers;
+  // Sorted by address; none overlap.
+  const LarderRegion *regions;
+  size_t region_count;
+  // Whether only some functions are wanted, of an image that has the rest: names with a NUL behind each.
+  bool is_unit;
+  LarderBytes names, present;
+  // Objects of which the module's contents are no longer right, with a NUL behind each.
+  LarderBytes loosened;
+};
+
 // Receives bytes whose owner is the callee, for the time of the call.
 typedef void (*LarderReceive)(void *context, LarderBytes bytes);
 
@@ -102,8 +123,19 @@ void larder_write(const LarderModule *module, void *context,
 
 // --- prepare.cpp ---
 
-// Makes the module fit for an image: target, position independence, thread-local storage, features.
-LarderStatus larder_prepare(LarderModule *module);
+// Makes the module fit for an image: target, position independence, thread-local storage, features; addresses of the client's
+// process, guards; the functions that are wanted. `wanted` need not outlive the call.
+LarderStatus larder_prepare(LarderModule *module, const LarderWanted *wanted);
+// Calls `receive` with each function or variable in which addresses of the client's process were found.
+void larder_pointers(const LarderModule *module, void *context,
+                     void (*receive)(void *context, LarderBytes name,
+                                     bool session_only, LarderBytes why));
+// Calls `receive` with each object that only the client's process has.
+void larder_session_objects(const LarderModule *module, void *context,
+                            void (*receive)(void *context, LarderBytes name,
+                                            uint64_t address));
+// The module without such addresses, as bitcode; empty if there were none. Lives as long as the module.
+LarderBytes larder_rescued(const LarderModule *module);
 
 // --- optimise.cpp ---
 

@@ -3,6 +3,7 @@
 // LLVM's linker resolves as native ones do: strong before common before weak, one COMDAT group of each kind, the first of equals.
 // What it takes too lightly is said here: modules for different machines are an error, not a warning.
 
+#include "guards.h"
 #include "module.h"
 
 #include "llvm/ADT/StringSet.h"
@@ -64,14 +65,6 @@ StringSet<> hidden_uses(const Module &module) {
   return names;
 }
 
-void each_name(LarderBytes names, function_ref<void(StringRef)> visit) {
-  for (StringRef rest = text(names); !rest.empty();) {
-    auto [name, behind] = rest.split('\0');
-    visit(name);
-    rest = behind;
-  }
-}
-
 } // namespace
 
 void larder_symbols(const LarderModule *self, void *context,
@@ -79,6 +72,9 @@ void larder_symbols(const LarderModule *self, void *context,
   ModuleSymbolTable table;
   table.addModule(self->module.get());
   for (ModuleSymbolTable::Symbol symbol : table.symbols()) {
+    // An object is nobody's but the host's.
+    if (const auto *value = dyn_cast<GlobalValue *>(symbol); value && is_object(*value))
+      continue;
     const uint32_t flags = table.getSymbolFlags(symbol);
     if (!(flags & (BasicSymbolRef::SF_Global | BasicSymbolRef::SF_Undefined)) ||
         flags & BasicSymbolRef::SF_FormatSpecific)
@@ -95,6 +91,7 @@ LarderStatus larder_link(LarderModule *self, LarderBytes input,
   std::unique_ptr<Module> other = read(input, name, *self->context, self->sink);
   if (!other)
     return LARDER_MALFORMED;
+  name_objects(*other);
   if (LarderStatus status = verify(*other, self->sink); status != LARDER_OK)
     return status;
   if (LarderStatus status = check_target(*self, *other, text(name));
@@ -114,7 +111,7 @@ LarderStatus larder_link(LarderModule *self, LarderBytes input,
 }
 
 void larder_give_way(LarderModule *self, LarderBytes names) {
-  each_name(names, [&](StringRef name) {
+  each_name(text(names), [&](StringRef name) {
     GlobalValue *value = self->module->getNamedValue(name);
     if (auto *function = dyn_cast_or_null<Function>(value)) {
       function->deleteBody();
@@ -130,7 +127,7 @@ void larder_give_way(LarderModule *self, LarderBytes names) {
 void larder_internalise(LarderModule *self, LarderBytes keep) {
   Module &module = *self->module;
   StringSet<> names = hidden_uses(module);
-  each_name(keep, [&](StringRef name) { names.insert(name); });
+  each_name(text(keep), [&](StringRef name) { names.insert(name); });
   internalizeModule(module, [&](const GlobalValue &value) {
     return names.contains(value.getName());
   });

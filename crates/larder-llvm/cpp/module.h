@@ -14,6 +14,7 @@
 #include "llvm/TargetParser/SubtargetFeature.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,17 @@ struct Features {
   llvm::FeatureBitset some, every = ~llvm::FeatureBitset();
   void add(const llvm::Function &function, const llvm::TargetMachine &machine);
 };
+// A function, or a variable, in which addresses were found.
+struct PointerUse {
+  std::string name;
+  bool session_only;
+  std::string why;
+};
+// An object that only the client's process has.
+struct SessionObject {
+  std::string name;
+  uint64_t address;
+};
 } // namespace larder
 
 struct LarderModule {
@@ -39,6 +51,14 @@ struct LarderModule {
   // Declared before the module: it has to go last.
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> module;
+  // What tells it from other modules of an image and stays as it is edited: a hash of the strong definition whose name has the least
+  // one; nothing if it has none. From `larder_prepare` on.
+  std::optional<uint64_t> identity;
+  // What `larder_prepare` found of addresses of the client's process.
+  std::vector<larder::PointerUse> pointers;
+  std::vector<larder::SessionObject> session_objects;
+  // The module without them, as bitcode; empty if there were none.
+  llvm::SmallVector<char, 0> rescued;
   // From `larder_prepare` on.
   std::unique_ptr<llvm::TargetMachine> machine;
   // Instructions of a part that is handed out while optimising.
@@ -116,6 +136,24 @@ void each_user(
     const llvm::Value &value,
     llvm::function_ref<void(const llvm::GlobalValue &)> visit,
     llvm::function_ref<void()> listed = [] {});
+// Calls `visit` with each function that refers to a value, itself or through data.
+void each_function_with(const llvm::GlobalValue &value,
+                        llvm::function_ref<void(llvm::Function &)> visit);
+// Calls `visit` with each global value that a function, variable or alias refers to, itself or through constants.
+void each_used(const llvm::GlobalValue &user,
+               llvm::function_ref<void(llvm::GlobalValue &)> visit);
+// Whether a function has assembly that may name something.
+bool has_inline_assembly(const llvm::Module &module);
+std::optional<uint64_t> identity_of(const llvm::Module &module);
+// Calls `visit` with each of several names that have a NUL behind each.
+inline void each_name(llvm::StringRef names,
+                      llvm::function_ref<void(llvm::StringRef)> visit) {
+  while (!names.empty()) {
+    auto [name, behind] = names.split('\0');
+    visit(name);
+    names = behind;
+  }
+}
 // Whether the linker merges equal ones, so that a copy in each part costs nothing.
 bool is_mergeable(const llvm::GlobalVariable &variable);
 // Whether an alias is nothing but another name for a place in this module. Parts that use it without having it then refer to the

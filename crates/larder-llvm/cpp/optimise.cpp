@@ -4,6 +4,7 @@
 // (vectorising, unrolling, late clean-ups) looks at one function at a time, so it runs on each partition. Both halves are
 // LLVM's own functions, and one after the other they are what `default<O2>` is, so splitting costs little quality.
 
+#include "guards.h"
 #include "module.h"
 
 #include "llvm/IR/PassInstrumentation.h"
@@ -124,6 +125,7 @@ LarderStatus larder_optimise(LarderModule *self, uint64_t part_size) {
   std::optional<Ahead> ahead;
   OptimizationLevel level = larder::level(self->settings);
   Run run(*self->machine, level);
+  guard_pipeline(*self->module, run.builder);
   ModulePassManager passes;
   if (has_pipeline(self->settings)) {
     if (LarderStatus status = parse(run, *self, passes); status != LARDER_OK)
@@ -155,6 +157,7 @@ LarderStatus larder::optimise_group(Module &module, TargetMachine &machine,
                                     const LarderSettings &settings) {
   OptimizationLevel level = larder::level(settings);
   Run run(machine, level);
+  guard_pipeline(module, run.builder);
   ModulePassManager passes = whole_pipeline(run.builder, level);
   run(passes, module);
   return has_errors(module.getContext()) ? LARDER_MALFORMED : LARDER_OK;

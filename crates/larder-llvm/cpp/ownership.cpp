@@ -2,10 +2,12 @@
 
 #include "ownership.h"
 
+#include "guards.h"
 #include "module.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/IR/Constants.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 
 using namespace llvm;
@@ -150,4 +152,50 @@ void larder::each_user(const Value &value,
     } else if (seen.insert(user).second)
       append_range(pending, user->users());
   }
+}
+
+void larder::each_function_with(const GlobalValue &value, function_ref<void(Function &)> visit) {
+  SmallVector<const GlobalValue *> pending{&value};
+  SmallPtrSet<const GlobalValue *, 16> seen;
+  while (!pending.empty())
+    each_user(*pending.pop_back_val(), [&](const GlobalValue &user) {
+      if (!seen.insert(&user).second)
+        return;
+      if (const auto *function = dyn_cast<Function>(&user))
+        visit(const_cast<Function &>(*function));
+      else
+        pending.push_back(&user);
+    });
+}
+
+void larder::each_used(const GlobalValue &user, function_ref<void(GlobalValue &)> visit) {
+  SmallPtrSet<const Constant *, 32> seen;
+  SmallVector<Constant *> pending;
+  const auto add = [&](Value *value) {
+    if (auto *constant = dyn_cast<Constant>(value); constant && seen.insert(constant).second)
+      pending.push_back(constant);
+  };
+  for (const Use &use : user.operands())
+    add(use.get());
+  if (const auto *function = dyn_cast<Function>(&user))
+    for (const Instruction &instruction : instructions(*function))
+      for (const Use &use : instruction.operands())
+        add(use.get());
+  while (!pending.empty()) {
+    Constant *constant = pending.pop_back_val();
+    if (auto *global = dyn_cast<GlobalValue>(constant))
+      visit(*global);
+    else if (!isa<BlockAddress>(constant))
+      for (Value *operand : constant->operand_values())
+        add(operand);
+  }
+}
+
+bool larder::has_inline_assembly(const Module &module) {
+  return any_of(module, [](const Function &function) {
+    return any_of(instructions(function), [](const Instruction &instruction) {
+      const auto *call = dyn_cast<CallBase>(&instruction);
+      return call && call->isInlineAsm() && !is_marker(*call);
+    });
+  });
 }

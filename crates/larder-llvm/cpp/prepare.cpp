@@ -10,7 +10,10 @@
 //   - Variables too large for 32-bit distances are reached by 64-bit ones, whatever the code model.
 //   - CPU features of the request stand on every function that names none, so that they survive splitting and inlining.
 
+#include "guards.h"
 #include "module.h"
+#include "pointers.h"
+#include "unit.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/IR/AutoUpgrade.h"
@@ -236,7 +239,7 @@ void larder::bind_externals(Module &module) {
       function.addFnAttr(Attribute::NonLazyBind);
 }
 
-LarderStatus larder_prepare(LarderModule *self) {
+LarderStatus larder_prepare(LarderModule *self, const LarderWanted *wanted) {
   if (LarderStatus status = set_target(*self); status != LARDER_OK)
     return status;
   if (LarderStatus status = set_data_layout(*self); status != LARDER_OK)
@@ -244,13 +247,23 @@ LarderStatus larder_prepare(LarderModule *self) {
   if (LarderStatus status = check_expressible(*self); status != LARDER_OK)
     return status;
   Module &module = *self->module;
+  if (LarderStatus status = rescue_pointers(*self, *wanted); status != LARDER_OK)
+    return status;
+  loosen_objects(module, text(wanted->loosened));
+  for (GlobalValue &value : module.global_values())
+    hide_unnamed(value);
+  self->identity = identity_of(module);
+  if (LarderStatus status = prepare_guards(*self); status != LARDER_OK)
+    return status;
+  if (wanted->is_unit)
+    if (LarderStatus status = keep_unit(*self, text(wanted->names), text(wanted->present));
+        status != LARDER_OK)
+      return status;
   set_flags(module);
   set_code_models(module);
   set_thread_local_models(module, self->settings);
-  for (GlobalValue &value : module.global_values()) {
-    hide_unnamed(value);
+  for (GlobalValue &value : module.global_values())
     set_locality(value);
-  }
   for (Function &function : module)
     if (!function.isDeclaration())
       set_features(function, self->settings);

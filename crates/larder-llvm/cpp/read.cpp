@@ -1,5 +1,6 @@
 // Bytes to a module, and whether it is a valid one.
 
+#include "guards.h"
 #include "module.h"
 
 #include "llvm/AsmParser/Parser.h"
@@ -96,7 +97,10 @@ LarderModule *larder_read(LarderBytes input, LarderBytes name,
   result->digest = xxh3_64bits(text(input));
   result->context = new_context(sink);
   result->module = larder::read(input, name, *result->context, sink);
-  return result->module ? result.release() : nullptr;
+  if (!result->module)
+    return nullptr;
+  name_objects(*result->module);
+  return result.release();
 }
 
 LarderStatus larder_verify(LarderModule *module) {

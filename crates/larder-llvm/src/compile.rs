@@ -22,11 +22,13 @@ use std::thread::{self, Scope};
 use std::time::Instant;
 
 use larder_format::image::STATIC_TLS_LEN;
-use larder_format::wire::{Diagnostic, Object, Phase, PhaseTime, Progress, Question, Request, Split};
+use larder_format::wire::{
+    Diagnostic, Object, Phase, PhaseTime, PointerUse, Progress, Question, Request, SessionObject, Split,
+};
 
 use crate::digest::PartDigest;
 use crate::error::CompileError;
-use crate::ffi::{FeatureKind, Module, Settings, Sink, Status, generate_part};
+use crate::ffi::{FeatureKind, Module, Settings, Sink, Status, Wanted, generate_part};
 use crate::queue::{Part, Queue};
 
 /// Instructions of one part: less than half a second's work. Smaller ones balance better, larger ones repeat less of what each
@@ -48,6 +50,8 @@ pub trait Events: Sync {
     fn progress(&self, progress: Progress);
     /// An object is done; in no particular order, each once.
     fn object(&self, object: Object);
+    /// The module without the addresses of the client's process that were in it, as bitcode.
+    fn rescued(&self, bitcode: &[u8]);
     /// Whether somebody has this object already and takes it as handed over. Waits for the answer; asked only if
     /// [`Request::asks`].
     fn is_kept(&self, question: Question) -> bool;
@@ -64,6 +68,10 @@ pub struct Compiled {
     pub dispatched_features: Vec<String>,
     /// Objects that were handed over, or that somebody had.
     pub partition_count: u32,
+    /// Objects that only the client's process has.
+    pub session_objects: Vec<SessionObject>,
+    /// Where addresses of the client's process were found.
+    pub pointers: Vec<PointerUse>,
 }
 
 /// Compiles a module: bitcode or text. [`start`](crate::start) comes first. `toolchain` is the name of
@@ -152,8 +160,13 @@ impl Compilation<'_> {
         })?;
         self.phase(Phase::Verify, || {
             check(module.verify())?;
-            check(module.prepare())
+            let Request { raw_pointers, regions, unit, .. } = self.request;
+            check(module.prepare(&Wanted { raw_pointers: *raw_pointers, regions, unit: unit.as_ref() }))
         })?;
+        if let Some(rescued) = module.rescued() {
+            self.events.rescued(rescued);
+        }
+        let (pointers, session_objects) = (module.pointers(), module.session_objects());
         let way = self.way(&module);
         if way != Way::Whole {
             self.start_threads(scope);
@@ -184,6 +197,8 @@ impl Compilation<'_> {
             required_features,
             dispatched_features,
             partition_count,
+            session_objects,
+            pointers,
         })
     }
 

@@ -11,7 +11,10 @@ use std::ptr::NonNull;
 use std::slice;
 
 use larder_format::image::STATIC_TLS_ALIGN;
-use larder_format::wire::{Diagnostic, OptLevel, Severity, SymbolKind};
+use larder_format::wire::{
+    Diagnostic, OptLevel, PointerFate, PointerUse, RawPointers, Region, SessionObject, Severity, SymbolKind,
+    UnitRequest,
+};
 
 /// Borrowed bytes, as C++ sees them.
 #[repr(C)]
@@ -50,6 +53,24 @@ struct RawSettings {
 }
 
 #[repr(C)]
+struct RawRegion {
+    name: Bytes,
+    start: u64,
+    len: u64,
+}
+
+#[repr(C)]
+struct RawWanted {
+    raw_pointers: u32,
+    regions: *const RawRegion,
+    region_count: usize,
+    is_unit: bool,
+    names: Bytes,
+    present: Bytes,
+    loosened: Bytes,
+}
+
+#[repr(C)]
 struct RawModule {
     _opaque: [u8; 0],
 }
@@ -73,7 +94,18 @@ unsafe extern "C" {
     fn larder_internalise(module: *mut RawModule, keep: Bytes);
     fn larder_give_way(module: *mut RawModule, names: Bytes);
     fn larder_write(module: *const RawModule, context: *mut c_void, receive: Receive);
-    fn larder_prepare(module: *mut RawModule) -> u32;
+    fn larder_prepare(module: *mut RawModule, wanted: *const RawWanted) -> u32;
+    fn larder_pointers(
+        module: *const RawModule,
+        context: *mut c_void,
+        receive: extern "C" fn(*mut c_void, Bytes, bool, Bytes),
+    );
+    fn larder_session_objects(
+        module: *const RawModule,
+        context: *mut c_void,
+        receive: extern "C" fn(*mut c_void, Bytes, u64),
+    );
+    fn larder_rescued(module: *const RawModule) -> Bytes;
     fn larder_optimise(module: *mut RawModule, part_size: u64) -> u32;
     fn larder_instruction_count(module: *const RawModule) -> u64;
     fn larder_size_left(module: *const RawModule) -> u64;
@@ -226,6 +258,14 @@ impl Settings {
     }
 }
 
+/// The part of a request that is about the module itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) raw_pointers: RawPointers,
+    pub(crate) regions: &'a [Region],
+    pub(crate) unit: Option<&'a UnitRequest>,
+}
+
 /// Whether a list of features names what all functions have, what some have, or what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FeatureKind {
@@ -307,9 +347,67 @@ impl<'a, S: Sink> Module<'a, S> {
         bitcode
     }
 
-    pub(crate) fn prepare(&mut self) -> Status {
-        // SAFETY: the module is live and not shared.
-        Status::of(unsafe { larder_prepare(self.raw.as_ptr()) })
+    pub(crate) fn prepare(&mut self, wanted: &Wanted<'_>) -> Status {
+        let Wanted { raw_pointers, regions, unit } = *wanted;
+        let name = |region: &Region| Bytes::of(region.name.as_deref().unwrap_or_default().as_bytes());
+        let raw_region = |region| RawRegion { name: name(region), start: region.start, len: region.len };
+        let mut regions: Vec<_> = regions.iter().map(raw_region).collect();
+        regions.sort_by_key(|region| region.start);
+        let lists =
+            unit.map(|UnitRequest { names, present, loosened }| [names, present, loosened].map(|list| with_nuls(list)));
+        let [names, present, loosened] = lists.unwrap_or_default();
+        let raw = RawWanted {
+            raw_pointers: raw_pointers as u32,
+            regions: regions.as_ptr(),
+            region_count: regions.len(),
+            is_unit: unit.is_some(),
+            names: Bytes::of(&names),
+            present: Bytes::of(&present),
+            loosened: Bytes::of(&loosened),
+        };
+        // SAFETY: the module is live and not shared; all that is wanted outlives the call, which keeps nothing of it.
+        Status::of(unsafe { larder_prepare(self.raw.as_ptr(), &raw const raw) })
+    }
+
+    /// Where addresses of the client's process were found. After [`prepare`](Self::prepare).
+    pub(crate) fn pointers(&self) -> Vec<PointerUse> {
+        extern "C" fn receive(context: *mut c_void, name: Bytes, session_only: bool, why: Bytes) {
+            let fate = if session_only { PointerFate::SessionOnly } else { PointerFate::Rescued };
+            // SAFETY: the context is the vector below, which nothing else touches during the call.
+            let found = unsafe { &mut *context.cast::<Vec<PointerUse>>() };
+            // SAFETY: C++ lends the name for this call.
+            let function = unsafe { name.to_text() };
+            // SAFETY: as above.
+            found.push(PointerUse { function, fate, why: unsafe { why.to_text() } });
+        }
+        let mut found = Vec::new();
+        // SAFETY: the module is live; the vector outlives the call.
+        unsafe { larder_pointers(self.raw.as_ptr(), (&raw mut found).cast(), receive) };
+        found
+    }
+
+    /// Objects that only the client's process has. After [`prepare`](Self::prepare).
+    pub(crate) fn session_objects(&self) -> Vec<SessionObject> {
+        extern "C" fn receive(context: *mut c_void, name: Bytes, address: u64) {
+            // SAFETY: the context is the vector below, which nothing else touches during the call.
+            let found = unsafe { &mut *context.cast::<Vec<SessionObject>>() };
+            // SAFETY: C++ lends the name for this call.
+            found.push(SessionObject { name: unsafe { name.to_text() }, address });
+        }
+        let mut found = Vec::new();
+        // SAFETY: the module is live; the vector outlives the call.
+        unsafe { larder_session_objects(self.raw.as_ptr(), (&raw mut found).cast(), receive) };
+        found
+    }
+
+    /// The module without addresses of the client's process, as bitcode; `None` if there were none. After
+    /// [`prepare`](Self::prepare).
+    pub(crate) fn rescued(&self) -> Option<&[u8]> {
+        // SAFETY: the module is live.
+        let bitcode = unsafe { larder_rescued(self.raw.as_ptr()) };
+        // SAFETY: the bytes live as long as the module, and nothing changes them.
+        let bitcode = unsafe { bitcode.get() };
+        Some(bitcode).filter(|bitcode| !bitcode.is_empty())
     }
 
     /// The whole pipeline; with a `part_size`, its first half, during which the sink may be given parts. After

@@ -115,7 +115,7 @@ pub struct Request {
     pub static_tls: bool,
     /// What is done about integers that are used as addresses.
     pub raw_pointers: RawPointers,
-    /// What the client's process has in its address space, as far as the module may speak of it. Sorted by their addresses.
+    /// What the client's process has in its address space, as far as the module may speak of it.
     pub regions: Vec<Region>,
     /// What of the module is wanted; `None` for all of it.
     pub unit: Option<UnitRequest>,

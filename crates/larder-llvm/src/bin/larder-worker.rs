@@ -104,8 +104,8 @@ fn answer(request: &Request, module: &[u8], output: &Output) -> Result<Reply> {
             required_features: compiled.required_features,
             dispatched_features: compiled.dispatched_features,
             partition_count: compiled.partition_count,
-            session_objects: Vec::new(),
-            pointers: Vec::new(),
+            session_objects: compiled.session_objects,
+            pointers: compiled.pointers,
         }),
         Err(error) => failed(&error),
     })
@@ -217,6 +217,10 @@ impl Events for Output {
 
     fn object(&self, object: Object) {
         self.send(&Reply::Object(object));
+    }
+
+    fn rescued(&self, bitcode: &[u8]) {
+        self.send(&Reply::Module(bitcode.to_vec()));
     }
 
     fn is_kept(&self, question: Question) -> bool {

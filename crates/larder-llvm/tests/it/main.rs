@@ -6,9 +6,11 @@
 mod diagnostics;
 mod features;
 mod groups;
+mod guards;
 mod kept;
 mod options;
 mod parts;
+mod pointers;
 mod position;
 mod program;
 mod survival;

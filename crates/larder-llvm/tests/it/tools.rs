@@ -155,3 +155,33 @@ pub(crate) fn global_definitions(objects: &[(String, Vec<u8>)]) -> Vec<String> {
     names.sort_unstable();
     names
 }
+
+/// Pairs of words in a section of relocated words: what the first is a place in, or the symbol that it is, and the second's symbol. Suffixes
+/// of published names are left out.
+#[track_caller]
+pub(crate) fn pairs(objects: &[(String, Vec<u8>)], section: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (_, bytes) in objects {
+        let file: ElfFile64<'_> = ElfFile64::parse(&bytes[..]).expect("an object");
+        let Some(section) = file.section_by_name(section) else { continue };
+        let mut words: Vec<_> = section.relocations().collect();
+        words.sort_by_key(|(offset, _)| *offset);
+        let names: Vec<String> = words.iter().map(|(_, relocation)| target(&file, relocation.target())).collect();
+        assert_eq!(section.size() as usize, names.len() * 8, "every word is relocated");
+        found.extend(names.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())));
+    }
+    found.sort();
+    found
+}
+
+fn target(file: &ElfFile64<'_>, target: RelocationTarget) -> String {
+    let RelocationTarget::Symbol(index) = target else { panic!("not a symbol") };
+    let symbol = file.symbol_by_index(index).expect("a symbol");
+    let name = match symbol.section_index() {
+        Some(section) if symbol.kind() == object::SymbolKind::Section => {
+            file.section_by_index(section).expect("a section").name().expect("a name").trim_start_matches(".text.")
+        }
+        _ => symbol.name().expect("a name"),
+    };
+    name.split(".llvm.").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,651 @@
+// Guards: what code counts on beyond its own module, and how that stays visible in objects.
+//
+// A function may count on a heap object of the host (that it is there, or that it is what it was: then even its contents may be
+// folded into code) and on the host's answer to a question. When the host's process can't confirm that, exactly the functions
+// that count on it are taken out of use. So it must be seen of each function in an object what it counts on, after inlining and
+// folding have done their work.
+//
+// Markers. At the entry of each function that counts on something stands an inline assembly without a byte of code: it writes the
+// place and the guard's symbol into a section. Inlined copies carry theirs along. What a function counts on is what its code and,
+// through variables, its data refer to: the same that the linker finds by relocations, where folding left any.
+//
+// Facts travel without inlining, too: what a function returns, that it doesn't throw, that it touches no memory. Were such a fact
+// concluded from what is only guarded, the caller would count on it without a marker. Therefore all functions that count on
+// something, or could reach one that does, have definitions that the optimiser takes for one of several (`weak_odr`): it may
+// inline them, marker and all, and concludes nothing else. Before code is generated they are what they were.
+//   - Reaching is by references: calls, addresses, data. A function that calls through pointers can reach every function whose address is
+//     taken.
+//   - Local ones become hidden, with names that no other module has: whoever replaces one finds it by name, and its signature
+//     stays.
+//   - Facts travel down as well, in arguments; but only to local functions, which are compiled again with those that call them,
+//     and through local variables: so those that such functions can reach are hidden instead of local. They also stay, whatever
+//     becomes of their users: functions that are compiled later use them by name.
+//
+// Objects are declared `extern_weak`: nothing is concluded from comparing addresses. Two names are two objects that don't overlap,
+// as any two variables of a module.
+//
+// A coroutine that counts on something is refused: its parts would have to be replaced while it is suspended. In a module with
+// coroutines functions that count on something aren't inlined, so that no part of a coroutine does.
+
+#include "guards.h"
+
+#include "ownership.h"
+
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/InlineAsm.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
+
+#include <mutex>
+#include <set>
+
+using namespace llvm;
+using namespace larder;
+
+namespace {
+
+// --- Names, as crate `larder-format` reads them (`guard.rs`) ---
+
+constexpr StringLiteral OBJECT_PREFIX = "larder.object$";
+constexpr StringLiteral OBJECT = "larder.object";
+constexpr StringLiteral GUARD = "larder.guard";
+constexpr StringLiteral GUARDS = "larder.guards";
+// A function that counts on the presence of an object to which nothing refers.
+constexpr StringLiteral PRESENT = "larder.present";
+constexpr StringLiteral FALLBACK = "larder-fallback";
+// A function's fallback while modules are linked, which renames local functions.
+constexpr StringLiteral FALLBACK_NODE = "larder.fallback";
+// Module flag.
+constexpr StringLiteral GUARDED = "larder.guarded";
+// Remembers that a definition is the only one.
+constexpr StringLiteral ONLY_DEFINITION = "larder-only-definition";
+
+std::string escaped(StringRef name) {
+  std::string result;
+  for (const char letter : name)
+    if (isAlnum(letter) || letter == '_' || letter == '.')
+      result += letter;
+    else
+      result += ("%" + utohexstr(uint8_t(letter), /*LowerCase=*/false, /*Width=*/2));
+  return result;
+}
+
+std::string hexadecimal(uint64_t number, unsigned digits) {
+  return utohexstr(number, /*LowerCase=*/true, digits);
+}
+
+std::string object_symbol(StringRef name, std::optional<uint64_t> fingerprint) {
+  return (OBJECT_PREFIX + (fingerprint ? hexadecimal(*fingerprint, 16) : "any") + "$" + escaped(name)).str();
+}
+
+std::string predicate_symbol(uint32_t order, uint64_t expected, StringRef name, StringRef arguments) {
+  return (GUARD + "$" + hexadecimal(order, 8) + "$" + hexadecimal(expected, 16) + "$" + escaped(name) + "$" +
+          escaped(arguments))
+      .str();
+}
+
+bool is_name(StringRef name) { return !name.empty() && !name.contains('\0'); }
+
+// --- Metadata ---
+
+std::optional<StringRef> string_operand(const MDNode &node, unsigned index) {
+  if (index < node.getNumOperands())
+    if (const auto *string = dyn_cast_or_null<MDString>(node.getOperand(index)))
+      return string->getString();
+  return std::nullopt;
+}
+
+std::optional<uint64_t> number_operand(const MDNode &node, unsigned index) {
+  if (index < node.getNumOperands())
+    if (const auto *number = mdconst::dyn_extract_or_null<ConstantInt>(node.getOperand(index));
+        number && number->getBitWidth() == 64)
+      return number->getZExtValue();
+  return std::nullopt;
+}
+
+// The symbol of what `!larder.object` says; nothing if that makes no sense.
+std::optional<std::string> object_symbol(const MDNode &node) {
+  const std::optional<StringRef> name = string_operand(node, 0);
+  const std::optional<uint64_t> fingerprint = number_operand(node, 1);
+  const unsigned count = node.getNumOperands();
+  if (!name || !is_name(*name) || count > 2 || (count == 2 && !fingerprint))
+    return std::nullopt;
+  return object_symbol(*name, fingerprint);
+}
+
+// Whether it is what `object_symbol` or `predicate_symbol` would write: nothing that assembly takes for something else.
+bool is_written_plainly(StringRef symbol) {
+  return all_of(symbol, [](char letter) {
+    return isAlnum(letter) || letter == '_' || letter == '.' || letter == '%' || letter == '$';
+  });
+}
+
+// Whether a variable can stand for an object: something outside, of which a constant may know the contents.
+bool can_be_object(const GlobalVariable &variable) {
+  return variable.isDeclarationForLinker() && !variable.isThreadLocal() &&
+         variable.getAddressSpace() == 0 &&
+         (variable.isDeclaration() || variable.isConstant());
+}
+
+void name_object(GlobalVariable &variable) {
+  SmallVector<MDNode *, 1> nodes;
+  variable.getMetadata(OBJECT, nodes);
+  if (nodes.size() != 1 || !can_be_object(variable))
+    return;
+  const std::optional<std::string> symbol = object_symbol(*nodes[0]);
+  if (!symbol)
+    return;
+  GlobalValue *named = variable.getParent()->getNamedValue(*symbol);
+  auto *same = dyn_cast_or_null<GlobalVariable>(named);
+  if (named && named != &variable && (!same || !can_be_object(*same)))
+    return;
+  variable.eraseMetadata(variable.getContext().getMDKindID(OBJECT));
+  if (!same || same == &variable) {
+    variable.setName(*symbol);
+    return;
+  }
+  // Two names in the module for one object. One that knows the contents knows more.
+  GlobalVariable &kept = same->hasInitializer() ? *same : variable;
+  GlobalVariable &other = &kept == same ? variable : *same;
+  other.replaceAllUsesWith(&kept);
+  other.eraseFromParent();
+  kept.setName(*symbol);
+}
+
+void tie_to_fallback(Function &function) {
+  Module &module = *function.getParent();
+  Function *fallback = module.getFunction(function.getFnAttribute(FALLBACK).getValueAsString());
+  if (!fallback)
+    return;
+  LLVMContext &context = module.getContext();
+  function.setMetadata(FALLBACK_NODE, MDNode::get(context, ValueAsMetadata::get(fallback)));
+  // Nothing else may refer to it.
+  if (!fallback->isDeclaration() && fallback->isDiscardableIfUnused())
+    appendToCompilerUsed(module, {fallback});
+}
+
+// --- Who counts on what ---
+
+using Symbols = std::set<std::string>;
+
+bool calls_through_pointers(const Function &function) {
+  return any_of(instructions(function), [](const Instruction &instruction) {
+    const auto *call = dyn_cast<CallBase>(&instruction);
+    return call && call->isIndirectCall();
+  });
+}
+
+bool is_definition(const Function &function) { return !function.isDeclarationForLinker(); }
+
+class Guards {
+  LarderModule &self;
+  Module &module;
+  Names names;
+  DenseMap<const MDNode *, std::string> predicates;
+  // What each function counts on.
+  MapVector<Function *, Symbols> guarded;
+  // Those, and all that could reach one.
+  SetVector<Function *> affected;
+
+public:
+  // Names that stay when the module is compiled again, in a form that is the same to its host and other bytes.
+  explicit Guards(LarderModule &self)
+      : self(self), module(*self.module), names(~self.identity.value_or(self.digest)) {}
+
+  LarderStatus run() {
+    for (const auto step : {&Guards::read_predicates, &Guards::check_objects, &Guards::find_guarded,
+                            &Guards::check_fallbacks})
+      if (LarderStatus status = (this->*step)(); status != LARDER_OK)
+        return status;
+    if (guarded.empty()) {
+      forget_fallbacks();
+      return LARDER_OK;
+    }
+    if (LarderStatus status = keep_coroutines_apart(); status != LARDER_OK)
+      return status;
+    find_affected();
+    if (LarderStatus status = check_assembly(); status != LARDER_OK)
+      return status;
+    publish_reached();
+    for (Function *function : affected)
+      hide_facts(*function);
+    name_fallbacks();
+    for (auto &[function, symbols] : guarded)
+      mark(*function, symbols);
+    declare_weak();
+    module.addModuleFlag(Module::Max, GUARDED, 1);
+    return LARDER_OK;
+  }
+
+private:
+  LarderStatus malformed(const Twine &message) {
+    report(self.sink, larder::ERROR, message.str());
+    return LARDER_MALFORMED;
+  }
+  LarderStatus unsupported(const Twine &message) {
+    report(self.sink, larder::ERROR, message.str());
+    return LARDER_UNSUPPORTED;
+  }
+
+  LarderStatus read_predicates() {
+    const NamedMDNode *list = module.getNamedMetadata(GUARDS);
+    if (!list)
+      return LARDER_OK;
+    // Of modules that were linked, each has a list; what both say is asked once.
+    for (auto [place, node] : enumerate(list->operands())) {
+      const std::optional<StringRef> name = string_operand(*node, 0), arguments = string_operand(*node, 1);
+      const std::optional<uint64_t> expected = number_operand(*node, 2);
+      if (!name || !is_name(*name) || !arguments || arguments->contains('\0') || !expected || node->getNumOperands() != 3)
+        return malformed("entry " + Twine(place) +
+                         " of !larder.guards must be !{!\"predicate\", !\"arguments\", i64 expected}");
+      predicates.try_emplace(node, predicate_symbol(predicates.size(), *expected, *name, *arguments));
+    }
+    return LARDER_OK;
+  }
+
+  LarderStatus check_objects() {
+    for (const GlobalObject &object : module.global_objects()) {
+      const bool claims = object.hasMetadata(OBJECT);
+      if (!claims && !is_object(object))
+        continue;
+      const auto *variable = dyn_cast<GlobalVariable>(&object);
+      const std::string what = ("object " + object.getName()).str();
+      if (!variable)
+        return malformed(what + ": !larder.object stands on declarations of variables; a function of the host is a plain import");
+      if (variable->isThreadLocal())
+        return malformed(what + " is thread-local: a heap object has one address");
+      if (!can_be_object(*variable))
+        return malformed(what + " is a definition: an object is the host's; declare it `external global`, or, to let code count on its "
+                                "contents, `available_externally constant`");
+      if (claims || !is_written_plainly(variable->getName()))
+        return malformed(what + ": !larder.object must be !{!\"name\"} or !{!\"name\", i64 fingerprint}, once");
+      if (variable->hasInitializer() && variable->getName().starts_with((OBJECT_PREFIX + "any$").str()))
+        return malformed(what + " has contents and no fingerprint to say when they are right");
+    }
+    return LARDER_OK;
+  }
+
+  LarderStatus find_guarded() {
+    MapVector<Function *, Symbols> found;
+    for (Function &function : module) {
+      SmallVector<MDNode *, 2> nodes;
+      function.getMetadata(GUARD, nodes);
+      function.eraseMetadata(module.getContext().getMDKindID(GUARD));
+      for (const MDNode *node : nodes) {
+        const auto predicate = predicates.find(node);
+        if (predicate == predicates.end())
+          return malformed("function " + function.getName() + ": its !larder.guard isn't in !larder.guards, which says in which order guards are asked");
+        if (!function.isDeclaration())
+          found[&function].insert(predicate->second);
+      }
+    }
+    for (Function &function : module) {
+      SmallVector<MDNode *, 2> nodes;
+      function.getMetadata(PRESENT, nodes);
+      for (const MDNode *node : nodes) {
+        const std::optional<StringRef> name = string_operand(*node, 0);
+        if (!name || !is_name(*name))
+          return malformed("function " + function.getName() + ": !larder.present must be !{!\"name\"}");
+        if (!function.isDeclaration())
+          found[&function].insert(object_symbol(*name, std::nullopt));
+      }
+    }
+    for (const GlobalVariable &variable : module.globals())
+      if (is_object(variable))
+        each_function_with(variable, [&](Function &function) { found[&function].insert(variable.getName().str()); });
+    // In the module's order, whatever led there.
+    for (Function &function : module)
+      if (const auto entry = found.find(&function); entry != found.end())
+        guarded.insert(*entry);
+    return LARDER_OK;
+  }
+
+  // --- Fallbacks ---
+
+  static Function *fallback_of(const Function &function) {
+    if (const MDNode *node = function.getMetadata(FALLBACK_NODE))
+      if (const auto *value = dyn_cast_or_null<ValueAsMetadata>(node->getOperand(0).get()))
+        return dyn_cast<Function>(value->getValue());
+    return nullptr;
+  }
+
+  // What of attributes decides where arguments and results are.
+  static bool agree(const Function &one, const Function &other) {
+    const auto differ = [](AttributeSet one, AttributeSet other) {
+      for (Attribute::AttrKind kind : {Attribute::StructRet, Attribute::ByVal, Attribute::InAlloca, Attribute::InReg,
+                                       Attribute::SwiftSelf, Attribute::SwiftAsync, Attribute::SwiftError,
+                                       Attribute::Preallocated, Attribute::ByRef, Attribute::Nest, Attribute::ZExt,
+                                       Attribute::SExt})
+        if (one.getAttribute(kind) != other.getAttribute(kind))
+          return true;
+      return false;
+    };
+    if (one.getFunctionType() != other.getFunctionType() || one.getCallingConv() != other.getCallingConv() ||
+        differ(one.getAttributes().getRetAttrs(), other.getAttributes().getRetAttrs()))
+      return false;
+    for (unsigned index = 0; index < one.arg_size(); ++index)
+      if (differ(one.getAttributes().getParamAttrs(index), other.getAttributes().getParamAttrs(index)))
+        return false;
+    return true;
+  }
+
+  LarderStatus check_fallbacks() {
+    for (const Function &function : module) {
+      if (!function.hasFnAttribute(FALLBACK) || function.isDeclaration())
+        continue;
+      const StringRef name = function.getFnAttribute(FALLBACK).getValueAsString();
+      const Function *fallback = fallback_of(function);
+      if (!fallback)
+        return malformed("function " + function.getName() + ": the module has no function " + name + " to be its fallback");
+      if (fallback == &function)
+        return malformed("function " + function.getName() + " is its own fallback");
+      if (!agree(function, *fallback))
+        return malformed("function " + function.getName() + ": its fallback " + fallback->getName() +
+                         " has another signature or calling convention");
+    }
+    return LARDER_OK;
+  }
+
+  // The names are final from here on.
+  void name_fallbacks() {
+    for (Function &function : module) {
+      Function *fallback = function.isDeclaration() ? nullptr : fallback_of(function);
+      if (!fallback)
+        continue;
+      // A part of a coroutine has other parameters than the whole.
+      if (function.isPresplitCoroutine()) {
+        function.removeFnAttr(FALLBACK);
+        continue;
+      }
+      if (!fallback->isDeclaration()) {
+        names.publish(*fallback);
+        appendToCompilerUsed(module, {fallback});
+      }
+      function.addFnAttr(FALLBACK, fallback->getName());
+      function.eraseMetadata(module.getContext().getMDKindID(FALLBACK_NODE));
+    }
+  }
+
+  // Nothing can fail.
+  void forget_fallbacks() {
+    for (Function &function : module)
+      function.removeFnAttr(FALLBACK);
+  }
+
+  // --- Coroutines ---
+
+  LarderStatus keep_coroutines_apart() {
+    if (none_of(module, [](const Function &function) { return function.isPresplitCoroutine() && !function.isDeclaration(); }))
+      return LARDER_OK;
+    for (auto &[function, symbols] : guarded) {
+      if (function->isPresplitCoroutine())
+        return unsupported("coroutine " + function->getName() + " counts on " + *symbols.begin() +
+                           ": it could not be replaced while it is suspended; move that into a function that it calls");
+      function->removeFnAttr(Attribute::AlwaysInline);
+      function->addFnAttr(Attribute::NoInline);
+    }
+    return LARDER_OK;
+  }
+
+  // --- Linkage ---
+
+  void find_affected() {
+    std::optional<SmallVector<Function *>> calling;
+    const auto add = [&](Function &function) { affected.insert(&function); };
+    for (auto &[function, symbols] : guarded)
+      add(*function);
+    for (size_t next = 0; next < affected.size(); ++next) {
+      Function &function = *affected[next];
+      each_function_with(function, add);
+      if (calling || !function.hasAddressTaken())
+        continue;
+      calling.emplace();
+      for (Function &other : module)
+        if (!other.isDeclaration() && calls_through_pointers(other))
+          add(other);
+    }
+  }
+
+  // Assembly speaks of local names, and would go on to.
+  LarderStatus check_assembly() {
+    if (module.getModuleInlineAsm().empty() && !has_inline_assembly(module))
+      return LARDER_OK;
+    SmallVector<GlobalValue *> used;
+    collectUsedGlobalVariables(module, used, /*CompilerUsed=*/false);
+    collectUsedGlobalVariables(module, used, /*CompilerUsed=*/true);
+    for (const GlobalValue *value : used)
+      if (value->hasLocalLinkage() && !is_fallback(*value))
+        return unsupported("assembly may use the local name " + value->getName() +
+                           ", which would have to become a symbol, since the module counts on objects or predicates of its host; give it "
+                           "external linkage");
+    return LARDER_OK;
+  }
+
+  bool is_fallback(const GlobalValue &value) const {
+    return any_of(module, [&](const Function &function) { return fallback_of(function) == &value; });
+  }
+
+  static bool is_plain_constant(const GlobalVariable &variable) {
+    return variable.isConstant() && variable.hasGlobalUnnamedAddr();
+  }
+
+  // Variables, and functions with an address that matters, which affected functions can reach.
+  void publish_reached() {
+    SetVector<GlobalValue *> reached;
+    const auto reach = [&](GlobalValue &value) { reached.insert(&value); };
+    for (Function *function : affected)
+      reach(*function);
+    for (size_t next = 0; next < reached.size(); ++next)
+      each_used(*reached[next], reach);
+    SmallVector<GlobalValue *> kept;
+    for (GlobalVariable &variable : module.globals())
+      if (reached.contains(&variable) && !variable.isDeclarationForLinker() && !variable.hasAppendingLinkage() &&
+          !is_plain_constant(variable) && (variable.hasLocalLinkage() || !variable.isConstant()))
+        kept.push_back(&variable);
+    for (Function &function : module)
+      if (reached.contains(&function) && function.hasLocalLinkage() && !affected.contains(&function) &&
+          function.hasAddressTaken())
+        kept.push_back(&function);
+    for (GlobalValue *value : kept)
+      names.publish(*value);
+    appendToUsed(module, kept);
+  }
+
+  void hide_facts(Function &function) {
+    if (!is_definition(function))
+      return;
+    if (function.hasLocalLinkage())
+      names.publish(function);
+    if (!function.hasExternalLinkage())
+      return;
+    function.setLinkage(GlobalValue::WeakODRLinkage);
+    function.addFnAttr(ONLY_DEFINITION);
+  }
+
+  void declare_weak() {
+    for (GlobalVariable &variable : module.globals())
+      if (is_object(variable)) {
+        variable.setVisibility(GlobalValue::DefaultVisibility);
+        if (variable.isDeclaration())
+          variable.setLinkage(GlobalValue::ExternalWeakLinkage);
+      }
+  }
+
+  // --- Markers ---
+
+  static void mark(Function &function, const Symbols &symbols) {
+    BasicBlock &entry = function.getEntryBlock();
+    BasicBlock::iterator place = entry.getFirstNonPHIOrDbgOrAlloca();
+    for (const std::string &symbol : symbols)
+      new_marker(symbol, *function.getParent())->insertBefore(entry, place);
+  }
+
+  static CallInst *new_marker(StringRef symbol, const Module &module);
+};
+
+constexpr StringLiteral MARKER_START = "0:\n.pushsection .larder.uses,\"\",@progbits\n.quad 0b\n.quad \"";
+constexpr StringLiteral SAME_REGISTER = "=r,0";
+constexpr StringLiteral MARKER_END = "\"\n.popsection";
+
+CallInst *Guards::new_marker(StringRef symbol, const Module &module) {
+  LLVMContext &context = module.getContext();
+  std::string text = MARKER_START.str();
+  for (const char letter : symbol)
+    text.append(letter == '$' ? 2 : 1, letter);
+  text += MARKER_END;
+  FunctionType *type = FunctionType::get(Type::getVoidTy(context), false);
+  CallInst *call = CallInst::Create(type, InlineAsm::get(type, text, "", /*hasSideEffects=*/true));
+  call->addFnAttr(Attribute::NoUnwind);
+  call->addFnAttr(Attribute::WillReturn);
+  call->addFnAttr(Attribute::getWithMemoryEffects(context, MemoryEffects::inaccessibleMemOnly()));
+  return call;
+}
+
+bool is_use_marker(const Instruction &instruction) {
+  const auto *call = dyn_cast<CallInst>(&instruction);
+  const auto *assembly = call ? dyn_cast<InlineAsm>(call->getCalledOperand()) : nullptr;
+  return assembly && StringRef(assembly->getAsmString()).starts_with(MARKER_START);
+}
+
+// One marker of a kind at the entry says all that the inlined ones say, and no loop is in its way.
+struct GatherMarkers : PassInfoMixin<GatherMarkers> {
+  PreservedAnalyses run(Function &function, FunctionAnalysisManager &) {
+    SmallVector<Instruction *> found;
+    for (Instruction &instruction : instructions(function))
+      if (is_use_marker(instruction))
+        found.push_back(&instruction);
+    if (found.empty())
+      return PreservedAnalyses::all();
+    BasicBlock &entry = function.getEntryBlock();
+    SmallPtrSet<const Value *, 4> kinds;
+    for (Instruction *marker : found) {
+      if (!kinds.insert(cast<CallInst>(marker)->getCalledOperand()).second)
+        marker->eraseFromParent();
+      else if (marker->getParent() != &entry)
+        marker->moveBefore(entry, entry.getFirstNonPHIOrDbgOrAlloca());
+    }
+    PreservedAnalyses preserved;
+    preserved.preserveSet<CFGAnalyses>();
+    return preserved;
+  }
+  static bool isRequired() { return true; }
+};
+
+} // namespace
+
+void larder::name_objects(Module &module) {
+  SmallVector<WeakVH> variables;
+  for (GlobalVariable &variable : module.globals()) {
+    // As C names symbols: `asm("larder.object$any$name")`.
+    if (StringRef name = variable.getName(); name.consume_front("\01") && name.starts_with(OBJECT_PREFIX))
+      variable.setName(name.str());
+    if (variable.hasMetadata(OBJECT))
+      variables.emplace_back(&variable);
+  }
+  // Two may turn out to be one.
+  for (const WeakVH &variable : variables)
+    if (variable)
+      name_object(cast<GlobalVariable>(*variable));
+  for (Function &function : module)
+    if (!function.isDeclaration() && function.hasFnAttribute(FALLBACK) && !function.hasMetadata(FALLBACK_NODE))
+      tie_to_fallback(function);
+}
+
+bool larder::is_object(const GlobalValue &value) { return value.getName().starts_with(OBJECT_PREFIX); }
+
+void larder::count_on_presence(Function &function, StringRef name) {
+  LLVMContext &context = function.getContext();
+  function.addMetadata(PRESENT, *MDNode::get(context, MDString::get(context, name)));
+}
+
+GlobalVariable *larder::declare_object(Module &module, StringRef name) {
+  const std::string symbol = object_symbol(name, std::nullopt);
+  if (GlobalVariable *variable = module.getNamedGlobal(symbol))
+    return variable;
+  return new GlobalVariable(module, Type::getInt8Ty(module.getContext()), /*isConstant=*/false,
+                            GlobalValue::ExternalLinkage, nullptr, symbol);
+}
+
+void larder::loosen_objects(Module &module, StringRef names) {
+  StringSet<> wanted;
+  each_name(names, [&](StringRef name) { wanted.insert(escaped(name)); });
+  for (GlobalVariable &variable : make_early_inc_range(module.globals())) {
+    if (!is_object(variable))
+      continue;
+    const StringRef name = variable.getName().rsplit('$').second;
+    if (!wanted.contains(name))
+      continue;
+    const std::string loose = (OBJECT_PREFIX + "any$" + name).str();
+    variable.setInitializer(nullptr);
+    variable.setLinkage(GlobalValue::ExternalLinkage);
+    // What is no longer known may change.
+    variable.setConstant(false);
+    if (GlobalVariable *same = module.getNamedGlobal(loose); same && same != &variable) {
+      variable.replaceAllUsesWith(same);
+      variable.eraseFromParent();
+    } else
+      variable.setName(loose);
+  }
+}
+
+LarderStatus larder::prepare_guards(LarderModule &self) { return Guards(self).run(); }
+
+// A copy of a function for certain arguments is local, and its results are taken for facts. The process is this module's alone.
+static void stop_specialising() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    auto &options = cl::getRegisteredOptions();
+    const auto option = options.find("funcspec-max-iters");
+    if (option == options.end() || option->second->addOccurrence(0, option->first, "0"))
+      report_fatal_error("this libLLVM can't be kept from specialising functions");
+  });
+}
+
+void larder::guard_pipeline(const Module &module, PassBuilder &builder) {
+  if (!module.getModuleFlag(GUARDED))
+    return;
+  stop_specialising();
+  builder.registerPeepholeEPCallback(
+      [](FunctionPassManager &passes, OptimizationLevel) { passes.addPass(GatherMarkers()); });
+}
+
+bool larder::is_marker(const CallBase &call) {
+  const auto *assembly = dyn_cast<InlineAsm>(call.getCalledOperand());
+  return is_use_marker(call) ||
+         (assembly && assembly->getAsmString().empty() && assembly->getConstraintString() == SAME_REGISTER);
+}
+
+Instruction *larder::hide_origin(Value &pointer) {
+  LLVMContext &context = pointer.getContext();
+  FunctionType *type = FunctionType::get(pointer.getType(), pointer.getType(), false);
+  CallInst *call = CallInst::Create(type, InlineAsm::get(type, "", SAME_REGISTER, /*hasSideEffects=*/false), &pointer);
+  call->addFnAttr(Attribute::NoUnwind);
+  call->addFnAttr(Attribute::WillReturn);
+  call->addFnAttr(Attribute::getWithMemoryEffects(context, MemoryEffects::none()));
+  return call;
+}
+
+void larder::finish_guards(Module &module) {
+  std::string rows;
+  for (Function &function : module) {
+    if (!is_definition(function))
+      continue;
+    if (function.hasFnAttribute(ONLY_DEFINITION) && function.hasWeakODRLinkage())
+      function.setLinkage(GlobalValue::ExternalLinkage);
+    if (function.hasFnAttribute(FALLBACK))
+      rows += ("\n.quad \"" + GlobalValue::dropLLVMManglingEscape(function.getName()) + "\"\n.quad \"" +
+               GlobalValue::dropLLVMManglingEscape(function.getFnAttribute(FALLBACK).getValueAsString()) + "\"")
+                  .str();
+  }
+  if (!rows.empty())
+    module.appendModuleInlineAsm(".pushsection .larder.fallbacks,\"\",@progbits" + rows + "\n.popsection");
+}
