@@ -244,7 +244,8 @@ private:
     for (auto [place, node] : enumerate(list->operands())) {
       const std::optional<StringRef> name = string_operand(*node, 0), arguments = string_operand(*node, 1);
       const std::optional<uint64_t> expected = number_operand(*node, 2);
-      if (!name || !is_name(*name) || !arguments || arguments->contains('\0') || !expected || node->getNumOperands() != 3)
+      if (!name || !is_name(*name) || !arguments || arguments->contains('\0') || !expected ||
+          node->getNumOperands() != 3)
         return malformed("entry " + Twine(place) +
                          " of !larder.guards must be !{!\"predicate\", !\"arguments\", i64 expected}");
       predicates.try_emplace(node, predicate_symbol(predicates.size(), *expected, *name, *arguments));
@@ -260,12 +261,13 @@ private:
       const auto *variable = dyn_cast<GlobalVariable>(&object);
       const std::string what = ("object " + object.getName()).str();
       if (!variable)
-        return malformed(what + ": !larder.object stands on declarations of variables; a function of the host is a plain import");
+        return malformed(what + ": !larder.object stands on declarations of variables; a function of the host is a "
+                                "plain import");
       if (variable->isThreadLocal())
         return malformed(what + " is thread-local: a heap object has one address");
       if (!can_be_object(*variable))
-        return malformed(what + " is a definition: an object is the host's; declare it `external global`, or, to let code count on its "
-                                "contents, `available_externally constant`");
+        return malformed(what + " is a definition: an object is the host's; declare it `external global`, or, to let "
+                                "code count on its contents, `available_externally constant`");
       if (claims || !is_written_plainly(variable->getName()))
         return malformed(what + ": !larder.object must be !{!\"name\"} or !{!\"name\", i64 fingerprint}, once");
       if (variable->hasInitializer() && variable->getName().starts_with((OBJECT_PREFIX + "any$").str()))
@@ -283,7 +285,8 @@ private:
       for (const MDNode *node : nodes) {
         const auto predicate = predicates.find(node);
         if (predicate == predicates.end())
-          return malformed("function " + function.getName() + ": its !larder.guard isn't in !larder.guards, which says in which order guards are asked");
+          return malformed("function " + function.getName() +
+                           ": its !larder.guard isn't in !larder.guards, which says in which order guards are asked");
         if (!function.isDeclaration())
           found[&function].insert(predicate->second);
       }
@@ -345,7 +348,8 @@ private:
       const StringRef name = function.getFnAttribute(FALLBACK).getValueAsString();
       const Function *fallback = fallback_of(function);
       if (!fallback)
-        return malformed("function " + function.getName() + ": the module has no function " + name + " to be its fallback");
+        return malformed("function " + function.getName() + ": the module has no function " + name +
+                         " to be its fallback");
       if (fallback == &function)
         return malformed("function " + function.getName() + " is its own fallback");
       if (!agree(function, *fallback))
@@ -384,7 +388,10 @@ private:
   // --- Coroutines ---
 
   LarderStatus keep_coroutines_apart() {
-    if (none_of(module, [](const Function &function) { return function.isPresplitCoroutine() && !function.isDeclaration(); }))
+    const auto is_coroutine = [](const Function &function) {
+      return function.isPresplitCoroutine() && !function.isDeclaration();
+    };
+    if (none_of(module, is_coroutine))
       return LARDER_OK;
     for (auto &[function, symbols] : guarded) {
       if (function->isPresplitCoroutine())
@@ -425,8 +432,8 @@ private:
     for (const GlobalValue *value : used)
       if (value->hasLocalLinkage() && !is_fallback(*value))
         return unsupported("assembly may use the local name " + value->getName() +
-                           ", which would have to become a symbol, since the module counts on objects or predicates of its host; give it "
-                           "external linkage");
+                           ", which would have to become a symbol, since the module counts on objects or predicates of "
+                           "its host; give it external linkage");
     return LARDER_OK;
   }
 

@@ -355,7 +355,8 @@ private:
       if (!is_address(number_of(&element)))
         return;
       Value *number = address(function, *number_of(&element), builder);
-      result = constant.getType()->isVectorTy() ? builder.CreateInsertElement(result, number, lane) : number;
+      result = constant.getType()->isVectorTy() ? builder.CreateInsertElement(result, number, lane)
+                                                : number;
     });
     if (auto *phi = dyn_cast<PHINode>(user)) {
       // Of a block with several edges here, all bring the same.

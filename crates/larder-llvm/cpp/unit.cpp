@@ -87,9 +87,11 @@ private:
     for (const GlobalValue *value : kept) {
       const auto *variable = dyn_cast<GlobalVariable>(value);
       if (variable && !variable->isConstant())
-        return unsupported("variable " + value->getName() + " is needed and isn't in the image: there can't be a second one");
+        return unsupported("variable " + value->getName() +
+                           " is needed and isn't in the image: there can't be a second one");
       if (isa<GlobalIFunc>(value))
-        return unsupported("function " + value->getName() + " is needed, isn't in the image, and is chosen when that is loaded");
+        return unsupported("function " + value->getName() +
+                           " is needed, isn't in the image, and is chosen when that is loaded");
     }
     return LARDER_OK;
   }
