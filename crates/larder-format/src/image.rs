@@ -35,7 +35,7 @@ pub use lookup::{ExportTable, gnu_hash};
 /// First bytes of an [`ImageHeader`].
 pub const MAGIC: [u8; 8] = *b"LARDER\r\n";
 /// Version of everything this module describes. Another number is a miss.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 /// Version of the contract between generated code and the runtime (built-in imports, TLS, initialisers).
 pub const ABI_VERSION: u32 = 2;
 /// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for eleven program headers.
@@ -56,6 +56,9 @@ pub const STATIC_TLS_DISTANCE: u64 = 0x1000;
 pub const STATIC_TLS_LEN: u64 = 0x1000;
 /// Alignment that a static block can have: the thread pointer is a multiple of it.
 pub const STATIC_TLS_ALIGN: u64 = 0x400;
+
+/// Bytes that an image has for each copied variable, aligned to [`PAGE`]: how large it is shows when its library is loaded.
+pub const COPY_LEN_MAX: u64 = 0x1_0000;
 
 /// Imports of programs that look for names while they run, perhaps for their own: such an image offers all that it can, whatever it was
 /// asked to offer.
@@ -113,6 +116,9 @@ pub mod import_flags {
     pub const TLS: u32 = 4;
     /// A heap object of the host, which a [`Guard`](super::Guard) tells of. Its name is that of the symbol ([`crate::guard`]).
     pub const OBJECT: u32 = 8;
+    /// A variable of a library that has its place in the image, so that code reaches it by its distance: the export of the same name.
+    /// The loader copies its initial value there, and everybody else is bound to the copy (ELF's `R_X86_64_COPY`).
+    pub const COPIED: u32 = 16;
 }
 
 record! {

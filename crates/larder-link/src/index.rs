@@ -107,7 +107,9 @@ fn plan_import(inputs: &Inputs<'_>, import: &crate::scan::Import, strings: &mut 
     let function = if import.called { import_flags::FUNCTION } else { 0 };
     let thread = if symbol.is_thread_local() { import_flags::TLS } else { 0 };
     let object = if guards::is_object(symbol.name) { import_flags::OBJECT } else { 0 };
-    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags: weak | function | thread | object }
+    let copied = if symbol.place == Place::Undefined { 0 } else { import_flags::COPIED };
+    let flags = weak | function | thread | object | copied;
+    Import { name: strings.add(symbol.name), hash: gnu_hash(symbol.name), flags }
 }
 
 fn plan_guard(row: &GuardRow, strings: &mut Strings) -> Guard {

@@ -290,6 +290,7 @@ pub(crate) enum Visibility {
 
 /// Symbol types that matter to passes (`STT_*`).
 pub(crate) mod stt {
+    pub(crate) const OBJECT: u8 = 1;
     pub(crate) const FUNC: u8 = 2;
     pub(crate) const SECTION: u8 = 3;
     pub(crate) const FILE: u8 = 4;

@@ -192,23 +192,16 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
     let mut inputs = input::read_objects(objects)?;
     let options = &LinkOptions { features: options.features.with(&inputs.features), ..*options };
     // Find the one definition of every name: strong before common before weak, one COMDAT group of each kind.
-    let symbols = resolve::resolve_symbols(&mut inputs)?;
-    // Beyond this point, no section and no symbol is added.
-
-    // Take `.eh_frame` apart, since its records live and die with their functions.
-    let unwind = unwind::read_unwind_records(&inputs, &symbols)?;
-    // Read what code counts on, and what replaces it.
-    let marks = guards::read_marks(&inputs, &symbols)?;
-    // Leave out what nothing reaches.
-    let live = live::mark_live(&inputs, &symbols, &unwind, &marks, &options.exports)?;
-    // Keep equal strings and constants once.
-    let merged = merge::merge_sections(&inputs, &symbols, &live, options.keep_debug)?;
-    // Choose the unwind records that stay, and write equal CIEs once.
-    let unwind_plan = unwind::plan_unwind(&inputs, &symbols, &unwind, &live)?;
-    // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
-    let static_block = options.static_tls && layout::has_static_block(&inputs, &live);
-    let needs = scan::scan_relocations(&inputs, &symbols, &live, &unwind, &unwind_plan, &marks, static_block)?;
-    // Beyond this point, no import, slot or stub is added.
+    let mut symbols = resolve::resolve_symbols(&mut inputs)?;
+    // Find out what is part of the image and what it needs.
+    let mut chosen = choose(&inputs, &symbols, options)?;
+    // Code may count on having variables of others in the image: they get a place, and everything that refers to them is looked at again.
+    if !chosen.needs.lacking_copies.is_empty() {
+        symbols.make_room_for_copies(&mut inputs, &chosen.needs.lacking_copies);
+        chosen = choose(&inputs, &symbols, options)?;
+    }
+    let Chosen { unwind, marks, live, merged, unwind_plan, needs } = chosen;
+    // Beyond this point, no section, symbol, import, slot or stub is added.
 
     // Read the lists of initialisers, find the functions, and with them the size of the index.
     let lists = init::collect_initialisers(&inputs, &symbols, &live)?;
@@ -252,6 +245,37 @@ pub fn link(objects: &[Object<'_>], options: &LinkOptions<'_>) -> Result<Linked,
         ..report(&inputs, &live, &merged, &needs, &index)
     };
     Ok(Linked { bytes: file, report })
+}
+
+/// What is part of the image, and what it needs.
+struct Chosen<'a> {
+    unwind: unwind::Unwind,
+    marks: guards::Marks,
+    live: live::Live,
+    merged: merge::Merged<'a>,
+    unwind_plan: unwind::UnwindPlan,
+    needs: scan::Needs,
+}
+
+fn choose<'a>(
+    inputs: &input::Inputs<'a>,
+    symbols: &resolve::Symbols<'a>,
+    options: &LinkOptions<'_>,
+) -> Result<Chosen<'a>, LinkError> {
+    // Take `.eh_frame` apart, since its records live and die with their functions.
+    let unwind = unwind::read_unwind_records(inputs, symbols)?;
+    // Read what code counts on, and what replaces it.
+    let marks = guards::read_marks(inputs, symbols)?;
+    // Leave out what nothing reaches.
+    let live = live::mark_live(inputs, symbols, &unwind, &marks, &options.exports)?;
+    // Keep equal strings and constants once.
+    let merged = merge::merge_sections(inputs, symbols, &live, options.keep_debug)?;
+    // Choose the unwind records that stay, and write equal CIEs once.
+    let unwind_plan = unwind::plan_unwind(inputs, symbols, &unwind, &live)?;
+    // Decide how each relocation is answered, which tells what the image needs: imports, slots, stubs, words for the loader.
+    let static_block = options.static_tls && layout::has_static_block(inputs, &live);
+    let needs = scan::scan_relocations(inputs, symbols, &live, &unwind, &unwind_plan, &marks, static_block)?;
+    Ok(Chosen { unwind, marks, live, merged, unwind_plan, needs })
 }
 
 fn write_source(

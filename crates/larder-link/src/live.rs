@@ -54,7 +54,10 @@ pub(crate) fn mark_live(
     marks: &Marks,
     exports: &Exports<'_>,
 ) -> Result<Live, LinkError> {
-    let exports = choose_exports(inputs, symbols, exports)?;
+    let mut exports = choose_exports(inputs, symbols, exports)?;
+    exports.extend(&symbols.copies);
+    exports.sort_unstable();
+    exports.dedup();
     let mut marker = Marker {
         inputs,
         symbols,

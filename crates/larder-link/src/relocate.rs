@@ -153,6 +153,7 @@ impl Relocator<'_, '_> {
         };
         let rewritten = match action {
             Action::Relaxed(relaxation) => Some(relaxation.apply(bytes, at, value)),
+            Action::Loaded => Some(x86_64::load_address(bytes, at, value)),
             Action::LocalExec(rewrite) => Some(rewrite.apply(bytes, at, value)),
             _ => None,
         };
@@ -179,13 +180,14 @@ impl Relocator<'_, '_> {
         };
         let pair = || Some(addresses.pair(addresses.needs.pair(definition)?));
         let (target, base) = match action {
-            Action::Nothing | Action::Bound | Action::Tombstone | Action::NeedsStaticBlock => return Some(0),
+            Action::Nothing | Action::Bound | Action::Tombstone => return Some(0),
+            Action::NeedsStaticBlock | Action::NeedsCopy => return None,
             // The addend of a field behind %rip is not part of the variable's place.
             Action::LocalExec(_) => return addresses.thread_distance(definition),
             Action::Number | Action::Rebased => (symbol()?, 0),
             Action::Relative | Action::Relaxed(_) => (symbol()?, place),
             Action::RelativeToStub => (stub()?, place),
-            Action::RelativeToSlot => (slot()?, place),
+            Action::RelativeToSlot | Action::Loaded => (slot()?, place),
             Action::RelativeToChosen => (addresses.indirect_slot(addresses.indirect(definition)?), place),
             Action::FromGot => (symbol()?, addresses.got),
             Action::StubFromGot => (stub()?, addresses.got),

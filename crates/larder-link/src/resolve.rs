@@ -13,11 +13,11 @@ use crate::input::{
     Binding, Inputs, LinkerSymbol, ObjectId, Place, Rela, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh,
     stt,
 };
-use larder_format::image::{CpuModel, TLS_GET_ADDR, WORD};
+use larder_format::image::{COPY_LEN_MAX, CpuModel, PAGE, TLS_GET_ADDR, WORD};
 use larder_format::record::Record as _;
 use object::{I64, LittleEndian as LE, U64};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What every symbol stands for.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Symbols<'a> {
     guards: Vec<usize>,
     definitions: Vec<Definition>,
     discarded: Vec<bool>,
+    /// Variables of others that have their place in the image.
+    pub(crate) copies: Vec<SymbolId>,
     /// `__dso_handle`, if it is ours.
     pub(crate) dso_handle: Option<SectionId>,
     /// What `__cpu_model` and `__cpu_features2` are parts of, if they are ours.
@@ -90,6 +92,7 @@ pub(crate) fn resolve_symbols<'a>(inputs: &mut Inputs<'a>) -> Result<Symbols<'a>
         guards: Vec::new(),
         definitions: Vec::new(),
         discarded: discard_repeated_groups(inputs),
+        copies: Vec::new(),
         dso_handle: None,
         cpu_model: None,
     };
@@ -251,6 +254,22 @@ impl<'a> Symbols<'a> {
             None => SymbolId::from_index(index),
         };
         self.definitions = globals.iter().enumerate().map(winner).map(|id| Definition::itself(inputs, id)).collect();
+    }
+
+    /// Gives variables of others a place in the image.
+    pub(crate) fn make_room_for_copies(&mut self, inputs: &mut Inputs<'a>, variables: &[SymbolId]) {
+        let variables: BTreeSet<SymbolId> = variables.iter().copied().collect();
+        for &id in &variables {
+            let section = made_up(inputs.symbol(id).object, b".bss", sh::NOBITS, sh::ALLOC | sh::WRITE);
+            let section = inputs.add_section(Section { len: COPY_LEN_MAX, align: PAGE, ..section });
+            let symbol = &mut inputs.symbols[id.index()];
+            (symbol.place, symbol.len, symbol.kind) = (Place::Section(section), COPY_LEN_MAX, stt::OBJECT);
+            self.copies.push(id);
+        }
+        self.discarded.resize(inputs.sections.len(), false);
+        for definition in self.definitions.iter_mut().filter(|definition| variables.contains(&definition.symbol)) {
+            *definition = Definition::itself(inputs, definition.symbol);
+        }
     }
 
     fn allocate_commons(&self, inputs: &mut Inputs<'a>) {

@@ -4,9 +4,11 @@
 //! ([`x86_64::action`]): this pass counts what has to have a place, that one fills it in. Behind this pass no import, slot or stub is added.
 
 use crate::error::{LinkError, text};
-use crate::guards::Marks;
+use crate::guards::{self, Marks};
 use crate::init;
-use crate::input::{Inputs, LinkerSymbol, Place, Reloc, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh};
+use crate::input::{
+    Binding, Inputs, LinkerSymbol, Place, Reloc, Role, Section, SectionId, Symbol, SymbolId, Visibility, sh,
+};
 use crate::live::Live;
 use crate::resolve::{Definition, Symbols};
 use crate::unwind::{BEGIN_OFFSET, Record, Unwind, UnwindPlan};
@@ -77,6 +79,8 @@ pub(crate) struct Needs {
     pub(crate) descriptors: Vec<SymbolId>,
     /// Whether the image's thread-local block has a fixed distance from the thread pointer.
     pub(crate) static_block: bool,
+    /// Variables of others that code reaches by their distance, as far as they have no place in the image yet.
+    pub(crate) lacking_copies: Vec<SymbolId>,
     pub(crate) rebased: Vec<Word>,
     pub(crate) bound: Vec<BoundWord>,
     moved: Vec<bool>,
@@ -250,6 +254,7 @@ impl<'x, 'a> Scan<'x, 'a> {
             distances: Vec::new(),
             descriptors: Vec::new(),
             static_block,
+            lacking_copies: Vec::new(),
             rebased: Vec::new(),
             bound: Vec::new(),
             moved: vec![false; inputs.sections.len()],
@@ -260,6 +265,9 @@ impl<'x, 'a> Scan<'x, 'a> {
     }
 
     fn all(&mut self, unwind: &Unwind, plan: &UnwindPlan) -> Result<(), LinkError> {
+        for &copy in &self.symbols.copies {
+            self.want_import(copy, false);
+        }
         for &export in self.live.exports.iter().filter(|&&export| self.inputs.symbol(export).is_indirect()) {
             self.want_indirect(export);
         }
@@ -330,6 +338,11 @@ impl<'x, 'a> Scan<'x, 'a> {
                 self.want_import(definition, true);
                 want(&mut self.needs.uses[definition.index()].stub, &mut self.needs.stubs, definition);
             }
+            Action::Loaded => self.want_import(definition, false),
+            Action::NeedsCopy if !self.can_have_copy(definition) => {
+                return Err(refusal(self.inputs, section, reloc, x86_64::NEEDS_PIC));
+            }
+            Action::NeedsCopy => self.needs.lacking_copies.push(definition),
             Action::RelativeToSlot | Action::SlotFromGot if reach == Reach::Import => {
                 self.want_import(definition, x86_64::is_indirect_call(&site));
             }
@@ -356,6 +369,12 @@ impl<'x, 'a> Scan<'x, 'a> {
             self.want_import(definition, false);
         }
         Ok(action)
+    }
+
+    /// A weak variable may be nowhere, and an object of the host is where it is.
+    fn can_have_copy(&self, variable: SymbolId) -> bool {
+        let symbol = self.inputs.symbol(variable);
+        symbol.binding != Binding::Weak && !guards::is_object(symbol.name)
     }
 
     fn want_indirect(&mut self, symbol: SymbolId) {

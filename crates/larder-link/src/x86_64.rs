@@ -253,6 +253,10 @@ pub(crate) enum Action {
     RelativeToChosen,
     /// The instruction is rewritten to do without the slot; S + A - P.
     Relaxed(Relaxation),
+    /// `lea x(%rip), %reg` is rewritten to `mov slot(%rip), %reg`; slot + A - P.
+    Loaded,
+    /// The variable has to have its place in the image: then this is asked again.
+    NeedsCopy,
     /// S + A - GOT
     FromGot,
     /// Call stub + A - GOT
@@ -283,7 +287,7 @@ pub(crate) enum Action {
     Tombstone,
 }
 
-const NEEDS_PIC: &str = "the distance to an external is unknown until it is bound: compile with -fPIC";
+pub(crate) const NEEDS_PIC: &str = "the distance to an external is unknown until it is bound: compile with -fPIC";
 const THREAD: &str = "a thread-local variable is used like an ordinary one";
 const IMPORT_OFFSET: &str = "only the image that defines a thread-local variable knows its offset: compile with -fPIC or -ftls-model=initial-exec";
 const ODD_DESCRIPTOR: &str =
@@ -327,7 +331,7 @@ pub(crate) fn action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Actio
             _,
         ) => Err(NOT_THREAD),
         (Formula::Absolute, _) => absolute_action(kind, site, reach),
-        (Formula::Relative, _) => relative_action(site, reach),
+        (Formula::Relative, _) => relative_action(kind, site, reach),
         (Formula::Call, Reach::Import | Reach::Indirect) => Ok(Action::RelativeToStub),
         (Formula::Call, Reach::Absolute) => Err(ABSOLUTE),
         (Formula::Call, _) => Ok(Action::Relative),
@@ -408,13 +412,15 @@ fn absolute_action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Action,
     }
 }
 
-fn relative_action(site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
+fn relative_action(kind: &Kind, site: &Site<'_>, reach: Reach) -> Result<Action, &'static str> {
     match reach {
         Reach::Image => Ok(Action::Relative),
         Reach::Indirect => Ok(Action::RelativeToStub),
         // Unwind records name nothing but functions, and a stub does as well as the function.
         Reach::Import if is_branch(site) || site.ground == Ground::Unwind => Ok(Action::RelativeToStub),
         Reach::Null if is_branch(site) => Ok(Action::Relative),
+        Reach::Import if is_address_load(site) => Ok(Action::Loaded),
+        Reach::Import if site.ground == Ground::Code && kind.width == Width::Signed => Ok(Action::NeedsCopy),
         Reach::Import | Reach::Null => Err(NEEDS_PIC),
         _ => Err(ABSOLUTE),
     }
@@ -426,6 +432,27 @@ fn is_branch(site: &Site<'_>) -> bool {
     site.ground == Ground::Code
         && (matches!(before(1), Some(0xe8 | 0xe9))
             || (before(2) == Some(0x0f) && matches!(before(1), Some(0x80..=0x8f))))
+}
+
+/// Whether the field is that of `lea x(%rip), %reg` with a 64-bit register, which can become a `mov` of the same length.
+fn is_address_load(site: &Site<'_>) -> bool {
+    let start = site.offset.checked_sub(3).and_then(|start| site.bytes.get(start..site.offset));
+    let lea = matches!(start, Some([0x48..=0x4f, 0x8d, modrm]) if modrm & 0xc7 == 0x05);
+    site.ground == Ground::Code && site.addend == -4 && lea && !is_permutation(site)
+}
+
+/// Whether the bytes can be `vpermb x(%rip), %zmm, %zmm`, whose opcode is that of `lea` and whose last byte of prefix looks like REX.
+fn is_permutation(site: &Site<'_>) -> bool {
+    let prefix = site.offset.checked_sub(6).and_then(|start| site.bytes.get(start..site.offset));
+    matches!(prefix, Some([0x62, map, kind, ..]) if map & 7 == 2 && kind & 7 == 5)
+}
+
+/// `lea x(%rip), %reg` → `mov slot(%rip), %reg`, with the field's new value. `None` if that does not fit.
+pub(crate) fn load_address(bytes: &mut [u8], offset: usize, value: i64) -> Option<()> {
+    let instruction = bytes.get_mut(offset.checked_sub(2)?..offset + 4)?;
+    instruction[0] = 0x8b;
+    instruction[2..].copy_from_slice(&i32::try_from(value).ok()?.to_le_bytes());
+    Some(())
 }
 
 /// A rewrite of an instruction that went through a slot (psABI, "Optimize GOTPCRELX Relocations").

@@ -4,9 +4,9 @@ use larder_format::bundle::SOURCES_MAGIC;
 use larder_format::cpu::CpuFeatures;
 use larder_format::cpu::x86_64::FEATURES;
 use larder_format::image::{
-    ABI_VERSION, CpuModel, DROP_LEN, Droppable, Export, FILE_CRC, FORMAT_VERSION, Fixup, Guard, HEADER_OFFSET,
-    ImageHeader, Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE, STATIC_TLS_LEN, Section,
-    Span, Table, Text, ThreadSlot, Unit,
+    ABI_VERSION, COPY_LEN_MAX, CpuModel, DROP_LEN, Droppable, Export, FILE_CRC, FORMAT_VERSION, Fixup, Guard,
+    HEADER_OFFSET, ImageHeader, Import, IndirectFunction, MAGIC, PAGE, STATIC_TLS_ALIGN, STATIC_TLS_DISTANCE,
+    STATIC_TLS_LEN, Section, Span, Table, Text, ThreadSlot, Unit,
 };
 use larder_format::objects::{OBJECTS_MAGIC, OBJECTS_VERSION, ObjectsHeader};
 use larder_format::record::{FieldInfo, Record};
@@ -72,6 +72,7 @@ fn constants_are_documented_as_they_are() {
         ("STATIC_TLS_LEN", format!("{STATIC_TLS_LEN:#x}")),
         ("STATIC_TLS_ALIGN", format!("{STATIC_TLS_ALIGN:#x}")),
         ("DROP_LEN", format!("{DROP_LEN:#x}")),
+        ("COPY_LEN_MAX", format!("{COPY_LEN_MAX:#x}")),
         ("FILE_CRC", format!("{FILE_CRC:#x}")),
     ] {
         assert!(text.contains(&format!("| `{name}` | {value} |")), "docs/format.md: {name} is {value}");

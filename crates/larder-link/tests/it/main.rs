@@ -1,5 +1,6 @@
 //! The linker on objects of real compilers and assemblers.
 
+mod copies;
 mod damage;
 mod debug_info;
 mod determinism;
