@@ -105,6 +105,7 @@ struct Sizes {
 struct Import {
     name: String,
     weak: bool,
+    copied: bool,
     function: bool,
     /// A heap object of the host.
     object: bool,
@@ -178,6 +179,7 @@ fn imports(image: &Image<'_>) -> Vec<Import> {
     let import = |row: larder::format::image::Import| Import {
         name: name(image, row.name),
         weak: row.flags & import_flags::WEAK != 0,
+        copied: row.flags & import_flags::COPIED != 0,
         function: row.flags & import_flags::FUNCTION != 0,
         object: row.flags & import_flags::OBJECT != 0,
     };
@@ -286,7 +288,12 @@ fn print(image: &Description, shown: usize, out: &mut dyn Write) -> std::io::Res
             Import { function: true, .. } => "function",
             _ => "data",
         };
-        format!("{kind:<9} {}{}", import.name, if import.weak { " (weak)" } else { "" })
+        let note = match import {
+            Import { weak: true, .. } => " (weak)",
+            Import { copied: true, .. } => " (copied)",
+            _ => "",
+        };
+        format!("{kind:<9} {}{note}", import.name)
     })?;
     table(out, "exports", &image.exports, shown, |export| {
         format!("{:<9} {:#010x} {:>8} {}", export.kind, export.offset, export.len, export.name)

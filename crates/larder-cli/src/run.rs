@@ -7,7 +7,7 @@ use crate::progress::Display;
 use crate::report;
 use anyhow::{Context, bail};
 use larder::runtime::program::{self, Threads};
-use larder::runtime::{Arguments, Chain, Libraries, LoadError, ProcessSymbols};
+use larder::runtime::{Arguments, Chain, Libraries, LoadError, ProcessSymbols, has_place_for_static_tls};
 use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared, ThreadLocals};
 use std::ffi::{CString, OsString, c_int};
 use std::os::unix::ffi::OsStrExt;
@@ -17,9 +17,12 @@ use std::path::Path;
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     let found = libraries::find(&args.program)?;
     let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
-    // Before the code is chosen: a library that starts threads leaves no place for static thread-local variables.
-    let libraries = load(&found.shared)?;
-    let prepared = prepare(&larder, args, &found)?;
+    let mut prepared = prepare(&larder, args, &found)?;
+    let libraries = load(&mut prepared, &found.shared)?;
+    // A library that has started threads has left no place for these: then the code is chosen anew.
+    if prepared.has_fixed_thread_locals() && has_place_for_static_tls().is_err() {
+        prepared = prepare(&larder, args, &found)?;
+    }
     // The program finds no more open files than a native one.
     drop(larder);
     report::warnings(prepared.warnings());
@@ -40,14 +43,14 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     start(ready, args, &libraries)
 }
 
-/// Loads the program's libraries. They stay to the end of the process.
-#[expect(unsafe_code, reason = "the user named the libraries, as for a linker")]
-fn load(names: &[OsString]) -> Result<Libraries, Error> {
+/// Loads the program's libraries, into which it may reach. They stay to the end of the process, as it does.
+#[expect(unsafe_code, reason = "the user named the program and its libraries, as for a linker")]
+fn load(program: &mut Prepared, names: &[OsString]) -> Result<Libraries, Error> {
+    // SAFETY: this is the process's one thread, as far as it runs code of others.
+    unsafe { program.stay() }?;
     let mut libraries = Libraries::new();
-    for name in names {
-        // SAFETY: running their code is what the user asked for.
-        unsafe { libraries.open(name) }?;
-    }
+    // SAFETY: running their code is what the user asked for.
+    unsafe { libraries.open(names) }?;
     Ok(libraries)
 }
 

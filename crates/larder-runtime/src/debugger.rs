@@ -10,7 +10,8 @@
 //!
 //! Not done: images that have no file (compiled without a store) are not described; there would be nothing to point at.
 
-use larder_format::image::{ET_DYN, FILE_CRC, Image, Section};
+use crate::elf::{self, Bytes, sht};
+use larder_format::image::{FILE_CRC, Image, Section};
 use std::arch::global_asm;
 use std::borrow::Cow;
 use std::os::unix::ffi::OsStrExt;
@@ -171,13 +172,6 @@ fn place(path: &Path) -> Option<Cow<'_, Path>> {
     std::path::absolute(path).ok().filter(|place| place.exists()).map(Cow::Owned)
 }
 
-const HEADER_LEN: usize = 64;
-const SECTION_LEN: usize = 64;
-/// `sh_type` of a section without bytes in the file: all of the image's are elsewhere.
-const NOBITS: u32 = 8;
-const PROGBITS: u32 = 1;
-const STRTAB: u32 = 3;
-
 const LINK: &[u8] = b".gnu_debuglink";
 const NAMES: &[u8] = b".shstrtab";
 
@@ -189,23 +183,23 @@ fn description(image: &Image<'_>, base: u64, place: &Path) -> Vec<u8> {
     // The first section is none, and its name is empty.
     let count = 1 + sections.len() + 2;
     let names_len = names().fold(1, |len, name| len + name.len() + 1);
-    let link_at = HEADER_LEN + count * SECTION_LEN;
+    let link_at = elf::HEADER_LEN + count * elf::SECTION_LEN;
     let link_len = (place.as_os_str().len() + 1).next_multiple_of(4) + size_of_val(&FILE_CRC);
-    let mut file = Vec::with_capacity(link_at + link_len + names_len);
-    file.extend_from_slice(&elf_header(count as u16));
-    file.extend_from_slice(&[0; SECTION_LEN]);
+    let mut file = Bytes(Vec::with_capacity(link_at + link_len + names_len));
+    file.file_header(0, count as u16).no_section();
     let mut name = 1;
-    let mut add = |name_len: usize, kind, flags, address, offset: usize, len| {
-        file.extend_from_slice(&section_header(name, kind, flags, address, offset as u64, len));
+    let mut add = |name_len: usize, kind, flags, place, len| {
+        file.section(name, kind, flags, place, len);
         name += name_len as u32 + 1;
     };
     for section in sections.iter() {
         let name_len = name_of(&section).len();
         let Section { offset, len, flags, name: _, kind: _ } = section;
-        add(name_len, NOBITS, flags, base.wrapping_add(offset), 0, len);
+        add(name_len, sht::NOBITS, flags, (base.wrapping_add(offset), 0), len);
     }
-    add(LINK.len(), PROGBITS, 0, 0, link_at, link_len as u64);
-    add(NAMES.len(), STRTAB, 0, 0, link_at + link_len, names_len as u64);
+    add(LINK.len(), sht::PROGBITS, 0, (0, link_at), link_len as u64);
+    add(NAMES.len(), sht::STRTAB, 0, (0, link_at + link_len), names_len as u64);
+    let mut file = file.0;
     add_debug_link(&mut file, place, link_at + link_len);
     file.push(0);
     for name in names() {
@@ -220,37 +214,6 @@ fn add_debug_link(file: &mut Vec<u8>, place: &Path, end: usize) {
     file.extend_from_slice(place.as_os_str().as_bytes());
     file.resize(end - size_of_val(&FILE_CRC), 0);
     file.extend_from_slice(&FILE_CRC.to_ne_bytes());
-}
-
-fn elf_header(section_count: u16) -> [u8; HEADER_LEN] {
-    const MACHINE: u16 = larder_format::image::EM_X86_64;
-    let mut header = [0; HEADER_LEN];
-    header[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    let halves = [
-        (16, ET_DYN),
-        (18, MACHINE),
-        (20, 1),
-        (52, HEADER_LEN as u16),
-        (58, SECTION_LEN as u16),
-        (60, section_count),
-        (62, section_count - 1),
-    ];
-    for (place, half) in halves {
-        header[place..place + 2].copy_from_slice(&half.to_ne_bytes());
-    }
-    header[40..48].copy_from_slice(&(HEADER_LEN as u64).to_ne_bytes());
-    header
-}
-
-fn section_header(name: u32, kind: u32, flags: u32, address: u64, offset: u64, len: u64) -> [u8; SECTION_LEN] {
-    let mut header = [0; SECTION_LEN];
-    header[0..4].copy_from_slice(&name.to_ne_bytes());
-    header[4..8].copy_from_slice(&kind.to_ne_bytes());
-    for (word, value) in [u64::from(flags), address, offset, len].into_iter().enumerate() {
-        header[8 + 8 * word..16 + 8 * word].copy_from_slice(&value.to_ne_bytes());
-    }
-    header[48..56].copy_from_slice(&1u64.to_ne_bytes());
-    header
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! What a program learns of itself from the dynamic linker.
 //!
 //! A native program that was linked with `-rdynamic` is the first object of its process: `dlsym` finds its functions, plug-ins that it
-//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`offer`] makes up for it in three ways:
+//! loads are bound to them, `dladdr` names them. To the dynamic linker an image is only memory. [`offer`] makes up for it in four ways:
 //!
 //! - Images get functions of this module in place of `dlopen`, `dlsym`, `dladdr`, `dl_iterate_phdr` and their kin. They
 //!   [answer](answers) what concerns images, and pass the rest on.
 //! - Libraries that are there before the image are [bound again](preempt), so that they call a program's own `malloc` or `operator new`.
+//! - Variables of libraries that a program was compiled to have in itself [move there](copies).
 //! - When a program first loads a library, an [object] that holds nothing but the exports' names and addresses is loaded before it, from
 //!   memory, so that whatever comes later is bound to the image. A program that loads nothing pays nothing.
 //!
@@ -19,6 +20,8 @@ use std::ffi::{CStr, CString};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 mod answers;
+pub(crate) mod copies;
+mod library;
 mod object;
 mod preempt;
 

@@ -127,6 +127,68 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
+    /// The code was compiled to have a variable of a library in the image itself, and can't have it.
+    #[error("{}: {name} can't have its place in the program: {source}: compile with -fPIC", path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+        /// Why not.
+        source: CopyError,
+    },
+}
+
+/// Why an image can't have its own copy of a variable, which it was compiled for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CopyError {
+    /// The image may be unloaded again.
+    #[error("only a program that stays in its process can have a copy of it")]
+    NoProgram,
+    /// Another image has its place.
+    #[error("another image of this process has the copy of it")]
+    Elsewhere,
+    /// The host has answered with an address of its own.
+    #[error("what it was bound to is no variable of a library")]
+    NotOfLibrary,
+    /// The variable has another name, and has moved to the room that the image has for that.
+    #[error("the code uses it by another name, too")]
+    OtherName,
+    /// The library defines something else by that name.
+    #[error("it is no variable in {library}")]
+    NoVariable {
+        /// The library.
+        library: String,
+    },
+    /// The library reaches its own variable without asking for the copy.
+    #[error("{library} keeps it for itself (its visibility is protected)")]
+    Protected {
+        /// The library.
+        library: String,
+    },
+    /// The room in the image does not do.
+    #[error("in {library} it has {len} bytes, and there is room for {max}")]
+    TooLarge {
+        /// The library.
+        library: String,
+        /// Bytes of the variable.
+        len: usize,
+        /// Bytes of the room.
+        max: usize,
+    },
+    /// The library's names lie among its code.
+    #[error("the symbols of {library} can't be changed")]
+    Unchangeable {
+        /// The library.
+        library: String,
+    },
+    /// The library has run, and may have kept the variable's address.
+    #[error("{library} was loaded before the program")]
+    Running {
+        /// The library.
+        library: String,
+    },
 }
 
 fn more(count: usize) -> String {

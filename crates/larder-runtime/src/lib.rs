@@ -19,6 +19,7 @@ mod availability;
 pub mod cpu;
 mod debugger;
 mod dynamic;
+mod elf;
 mod error;
 mod exit;
 mod file;
@@ -37,7 +38,7 @@ mod tls;
 mod unavailable;
 mod unwind;
 
-pub use error::LoadError;
+pub use error::{CopyError, LoadError};
 pub use file::ImageFile;
 pub use load::{Arguments, Bound, Expectations, Integrity, Loaded, Mapped, Sealed};
 pub use resolve::{Address, Chain, Deferral, Libraries, Names, ObjectAnswer, ProcessSymbols, Resolve, Wanted};

@@ -9,6 +9,7 @@ use crate::availability::{Availability, Plan};
 use crate::cpu;
 use crate::debugger::Described;
 use crate::dynamic;
+use crate::dynamic::copies;
 use crate::error::LoadError;
 use crate::exit;
 use crate::file::ImageFile;
@@ -22,7 +23,10 @@ use crate::tls::{self, SlotError};
 use crate::unavailable::{Dropped, Unavailable, UnitId, Waiting};
 use crate::unwind;
 use larder_format::cpu::CpuFeatures;
-use larder_format::image::{HEADER_OFFSET, Image, ImageError, ImageHeader, PAGE, WORD, export_flags, verify_digest};
+use larder_format::image::{
+    Export, HEADER_OFFSET, Image, ImageError, ImageHeader, Import, PAGE, WORD, export_flags, import_flags,
+    verify_digest,
+};
 use larder_format::record::Record;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -130,10 +134,36 @@ impl Mapped {
         &self.0.image
     }
 
+    /// Makes the image the process's program: variables of libraries that it was compiled to have in itself may move there, from
+    /// libraries that are loaded from now on and from the C library. An image that has room for any stays in memory from now on, whatever
+    /// becomes of it. Others are as they were.
+    ///
+    /// # Errors
+    /// [`LoadError::Copy`] if another image has such a variable; [`LoadError::Image`] if a table is damaged.
+    ///
+    /// # Safety
+    /// Until the image is bound, no other thread uses the C library's variables, nor loads or unloads libraries.
+    pub unsafe fn stay(&mut self) -> Result<(), LoadError> {
+        let parts = &mut self.0;
+        for import in parts.image.imports().iter().filter(|import| import.flags & import_flags::COPIED != 0) {
+            let (name, export) = copy_of(&parts.image, &import).map_err(|source| parts.damaged(source))?;
+            parts.region.stay();
+            let place = parts.region.at(export.offset) as usize;
+            // SAFETY: the region stays, and the image has the room for nothing else.
+            unsafe { copies::announce(name, place, export.len) }.map_err(|source| LoadError::Copy {
+                path: parts.path.clone(),
+                name: name.to_string_lossy().into_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
     /// Relocates data and fills the import slots with the resolver's answers.
     ///
     /// # Errors
     /// [`LoadError::Unresolved`] with the names that were not answered; [`LoadError::Image`] if a table is damaged;
+    /// [`LoadError::Copy`] if a variable that the image has room for can't move there, which takes [`Mapped::stay`];
     /// [`LoadError::StaticTls`], [`LoadError::NotThreadLocal`] and [`LoadError::NoThreadDistance`] if thread-local variables are in the way.
     pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
         let mut parts = self.0;
@@ -176,6 +206,20 @@ fn arrange(
     let addresses = &mut resolved.addresses;
     // SAFETY: the image was mapped there and nothing of it has run; the region outlives what `Bound` and `Shared` keep beside it.
     unsafe { Availability::new(plan, &parts.image, &parts.region, &parts.path, addresses) }
+}
+
+/// Name and room of a variable that has its place in the image: pages of RW.
+fn copy_of<'i>(image: &'i Image<'_>, import: &Import) -> Result<(&'i CStr, Export), ImageError> {
+    let name = relocate::import_name(image, import)?;
+    let header = image.header();
+    let rw = header.rw.offset + header.relro_len..header.mem_len;
+    let room = image.exports().find(name.to_bytes()).filter(|export| {
+        let end = export.offset.checked_add(export.len);
+        let inside = rw.contains(&export.offset) && end.is_some_and(|end| end <= rw.end);
+        inside && export.offset.is_multiple_of(PAGE) && export.len.is_multiple_of(PAGE)
+    });
+    let what = "a copied variable has no pages of data";
+    room.map(|export| (name, export)).ok_or(ImageError::Damaged { what, offset: import.name.offset.into() })
 }
 
 fn span(span: larder_format::image::Span) -> std::ops::Range<u64> {

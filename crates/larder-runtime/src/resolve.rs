@@ -4,6 +4,7 @@
 //! process's own symbols are asked only if the host puts [`ProcessSymbols`] into it. The runtime's built-in imports are answered
 //! before any resolver, since generated code and runtime share them by the ABI version.
 
+use crate::dynamic::copies;
 use crate::error::LoadError;
 use crate::relocate::import_name;
 use crate::tls::{self, Variable};
@@ -149,12 +150,15 @@ pub(crate) struct Resolved {
 }
 
 /// Asks the resolver for every import but objects: those have been answered by their guards.
+///
+/// Variables that have their place in the image move there first, so that all other answers agree: some may be other names of theirs.
 pub(crate) fn resolve_imports(
     image: &Image<'_>,
     resolver: &dyn Resolve,
     objects: &BTreeMap<usize, usize>,
     path: &Path,
 ) -> Result<Resolved, LoadError> {
+    move_variables(image, resolver, path)?;
     let addresses = Vec::with_capacity(image.imports().len());
     let mut resolved = Resolved { addresses, variables: Vec::new(), deferred: BTreeMap::new() };
     let mut unresolved = Vec::new();
@@ -174,6 +178,8 @@ pub(crate) fn resolve_imports(
         let address = built_in(name).or_else(|| resolver.resolve(&wanted));
         if address.is_none() {
             match deferral(&wanted, resolver, path)? {
+                // Code would reach an empty copy.
+                _ if import.flags & import_flags::COPIED != 0 => unresolved.push(name),
                 Some(deferral) => drop(resolved.deferred.insert(index, deferral)),
                 None if wanted.weak => {}
                 None => unresolved.push(name),
@@ -199,6 +205,21 @@ fn deferral(wanted: &Wanted<'_>, resolver: &dyn Resolve, path: &Path) -> Result<
         });
     }
     Ok(Some(if wanted.function { Deferral::Function } else { deferral }))
+}
+
+fn move_variables(image: &Image<'_>, resolver: &dyn Resolve, path: &Path) -> Result<(), LoadError> {
+    let mut told = Vec::new();
+    for import in image.imports().iter().filter(|import| import.flags & import_flags::COPIED != 0) {
+        let name = import_name(image, &import).map_err(|source| damaged(path, source))?;
+        let wanted = Wanted { name, hash: import.hash, weak: false, function: false, thread_local: false };
+        // One that nobody knows is named with all others.
+        told.extend(resolver.resolve(&wanted).map(|address| (name, address as usize)));
+    }
+    copies::move_variables(&told).map_err(|(name, source)| LoadError::Copy {
+        path: path.to_owned(),
+        name: name.to_string_lossy().into_owned(),
+        source,
+    })
 }
 
 /// The variable whose address in this thread a resolver has answered.

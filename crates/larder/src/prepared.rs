@@ -65,10 +65,28 @@ impl Prepared {
         &self.told.warnings
     }
 
+    /// Whether the code counts on a fixed place of its thread-local variables: see [`larder_runtime::has_place_for_static_tls`].
+    pub fn has_fixed_thread_locals(&self) -> bool {
+        self.mapped.image().header().tls_distance != 0
+    }
+
+    /// Makes the image the process's program: see [`Mapped::stay`].
+    ///
+    /// # Safety
+    /// As there.
+    ///
+    /// # Errors
+    /// Another image has a variable that this one has to have.
+    pub unsafe fn stay(&mut self) -> Result<(), Error> {
+        // SAFETY: the caller's promise.
+        Ok(unsafe { self.mapped.stay() }?)
+    }
+
     /// Binds the imports and seals the image. Nothing of it has run yet.
     ///
     /// # Errors
-    /// Imports that nobody answers to, all of them named.
+    /// Imports that nobody answers to, all of them named; a variable of a library that has to have its place in the image, and
+    /// can't ([`larder_runtime::CopyError`]).
     pub fn bind(mut self, symbols: &dyn Resolve) -> Result<Ready, Error> {
         let mapped = self.mapped;
         let phases = &mut self.told.phases;

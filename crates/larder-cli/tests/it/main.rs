@@ -13,6 +13,7 @@
 
 mod cache;
 mod cases;
+mod copies;
 mod crash;
 mod crowd;
 mod damage;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     let modules = [
         cache::trials(),
         cases::trials(),
+        copies::trials(),
         crash::trials(),
         crowd::trials(),
         damage::trials(),

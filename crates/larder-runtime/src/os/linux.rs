@@ -22,7 +22,7 @@ mod scope;
 mod threads;
 
 pub(crate) use near::map_zeros_near;
-pub(crate) use objects::{Object, Symbol, dt, loaded_objects};
+pub(crate) use objects::{Dynamic, Object, Symbol, dt, loaded_objects};
 pub(crate) use threads::{
     ThreadLocalModule, has_other_threads, hold_at_fork, is_static, map_zeroed, thread_local_address,
     thread_local_modules, unmap,
@@ -63,6 +63,8 @@ pub(crate) fn read_start(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<us
 pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
+    /// Somebody refers to it to the end of the process.
+    stays: bool,
 }
 
 // SAFETY: the region is a range of addresses; what is reached through them is guarded by whoever hands them out.
@@ -78,7 +80,7 @@ fn whole_pages(len: u64) -> io::Result<usize> {
 impl Region {
     fn new(base: *mut c_void, len: usize) -> io::Result<Region> {
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Region { base, len })
+        Ok(Region { base, len, stays: false })
     }
 
     /// Maps a file from its start, read-only and private. What lies behind the end of the file must be mapped over before it is touched.
@@ -117,11 +119,17 @@ impl Region {
     /// Gives back all but `len` bytes from `start` on: whole pages of addresses that nobody refers to.
     fn keep(self, start: usize, len: usize) -> Region {
         let whole = ManuallyDrop::new(self);
-        let part = |start, len| Region { base: whole.base.map_addr(|base| base.saturating_add(start)), len };
+        let part =
+            |start, len| Region { base: whole.base.map_addr(|base| base.saturating_add(start)), len, stays: false };
         let kept = part(start, len);
         drop(part(0, start));
         drop(part(start + len, whole.len - start - len));
         kept
+    }
+
+    /// Leaves it mapped to the end of the process.
+    pub(crate) fn stay(&mut self) {
+        self.stays = true;
     }
 
     /// Address of the first byte.
@@ -236,7 +244,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if self.len == 0 {
+        if self.len == 0 || self.stays {
             return;
         }
         // SAFETY: the range is ours, and whoever was given an address in it has promised to be done with it.

@@ -6,6 +6,7 @@
 
 use super::process::overridden;
 use super::{Address, Resolve, Wanted};
+use crate::dynamic::copies;
 use crate::error::LoadError;
 use crate::{os, unwind};
 use std::ffi::{CString, OsStr};
@@ -26,20 +27,27 @@ impl Libraries {
         self.0.is_empty()
     }
 
-    /// Loads a library and runs its constructors. A name without a slash is looked for as the dynamic linker does (`ld.so(8)`). Its symbols
-    /// become part of the process's.
+    /// Loads libraries and runs their constructors. A name without a slash is looked for as the dynamic linker does (`ld.so(8)`). Their symbols
+    /// become part of the process's. Variables that an image has [room for](crate::Mapped::stay) move there first.
     ///
     /// # Errors
     /// [`LoadError::Library`] with the dynamic linker's own words.
     ///
     /// # Safety
-    /// The library is one whose code the caller wants to run in this process.
-    pub unsafe fn open(&mut self, name: &OsStr) -> Result<(), LoadError> {
-        let refused = |reason| LoadError::Library { name: name.display().to_string(), reason };
-        let c_name = CString::new(name.as_bytes())
-            .map_err(|_| refused(format!("{}: the name contains a NUL", name.display())))?;
-        // SAFETY: the caller's promise.
-        self.0.push(unsafe { os::Library::open(&c_name) }.map_err(refused)?);
+    /// The libraries are such whose code the caller wants to run in this process.
+    pub unsafe fn open(&mut self, names: &[impl AsRef<OsStr>]) -> Result<(), LoadError> {
+        let refused = |name: &OsStr, reason| LoadError::Library { name: name.display().to_string(), reason };
+        let c_name = |name: &OsStr| {
+            CString::new(name.as_bytes())
+                .map_err(|_| refused(name, format!("{}: the name contains a NUL", name.display())))
+        };
+        let c_names = names.iter().map(|name| c_name(name.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        copies::open_libraries(&c_names.iter().map(CString::as_c_str).collect::<Vec<_>>());
+        for (name, c_name) in names.iter().zip(&c_names) {
+            // SAFETY: the caller's promise.
+            let opened = unsafe { os::Library::open(c_name) };
+            self.0.push(opened.map_err(|reason| refused(name.as_ref(), reason))?);
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //!   is missing, in the order of their price, and stay. A name that only C++ makes is looked for in its runtime at once.
 
 use super::{Address, Resolve, Wanted};
+use crate::dynamic::copies;
 use crate::{dynamic, exit, os};
 use std::ffi::{CStr, CString};
 use std::sync::OnceLock;
@@ -61,8 +62,11 @@ pub(super) fn overridden(name: &CStr) -> Option<Address> {
 fn from_libraries(name: &CStr) -> Option<Address> {
     let first = if is_of_cpp(name.to_bytes()) { LIBRARIES.len() - 1 } else { 0 };
     LIBRARIES[first..].iter().find_map(|(library, opened)| {
-        // SAFETY: these libraries are part of the system's C and C++ environment.
-        let handle = opened.get_or_init(|| unsafe { os::Library::open(library) }.ok());
+        let handle = opened.get_or_init(|| {
+            copies::open_libraries(&[library]);
+            // SAFETY: these libraries are part of the system's C and C++ environment.
+            unsafe { os::Library::open(library) }.ok()
+        });
         Some(handle.as_ref()?.symbol(name)?.as_ptr() as Address)
     })
 }

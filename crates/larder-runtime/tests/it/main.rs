@@ -2,6 +2,7 @@
 
 mod child;
 mod compiled;
+mod copies;
 mod damage;
 mod deferred;
 mod guards;

@@ -2,7 +2,7 @@
 
 use crate::small::*;
 use larder_runtime::{Arguments, Libraries, Loaded, ProcessSymbols, Resolve, Wanted};
-use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type LookUp = unsafe extern "C" fn(*mut c_void, *const libc::c_char) -> *mut c_void;
@@ -46,7 +46,7 @@ fn load_offering(name: &'static str, value: u32, libraries: &Libraries) -> Loade
 fn libraries() -> Libraries {
     let mut libraries = Libraries::new();
     // SAFETY: it is the system's.
-    unsafe { libraries.open(OsStr::new("libm.so.6")) }.expect("every system has it");
+    unsafe { libraries.open(&["libm.so.6"]) }.expect("every system has it");
     libraries
 }
 

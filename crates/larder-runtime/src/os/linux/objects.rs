@@ -41,14 +41,21 @@ pub(crate) struct Symbol {
 /// Tags of the dynamic section.
 pub(crate) mod dt {
     pub(crate) const NULL: i64 = 0;
+    pub(crate) const NEEDED: i64 = 1;
     pub(crate) const PLTRELSZ: i64 = 2;
     pub(crate) const STRTAB: i64 = 5;
     pub(crate) const SYMTAB: i64 = 6;
     pub(crate) const RELA: i64 = 7;
     pub(crate) const RELASZ: i64 = 8;
+    pub(crate) const STRSZ: i64 = 10;
+    pub(crate) const SYMENT: i64 = 11;
+    pub(crate) const SONAME: i64 = 14;
     pub(crate) const JMPREL: i64 = 23;
+    pub(crate) const INIT_ARRAY: i64 = 25;
+    pub(crate) const INIT_ARRAYSZ: i64 = 27;
     pub(crate) const GNU_HASH: i64 = 0x6fff_fef5;
     pub(crate) const VERSYM: i64 = 0x6fff_fff0;
+    pub(crate) const FLAGS_1: i64 = 0x6fff_fffb;
 }
 
 /// All objects of the namespace that this code is part of.
@@ -86,6 +93,15 @@ impl Object {
     /// Its first program header of that kind.
     pub(crate) fn header(&self, kind: u32) -> Option<&'static libc::Elf64_Phdr> {
         self.headers.iter().find(|header| header.p_type == kind)
+    }
+
+    /// The segment that an address lies in, if it is loaded.
+    pub(crate) fn segment(&self, address: usize) -> Option<&'static libc::Elf64_Phdr> {
+        let holds = |header: &&libc::Elf64_Phdr| {
+            let offset = address.wrapping_sub(self.start(header));
+            header.p_type == libc::PT_LOAD && offset < header.p_memsz as usize
+        };
+        self.headers.iter().find(holds)
     }
 
     /// Address of a segment's first byte.

@@ -1,0 +1,3 @@
+extern int optopt;
+
+int next(void) { return ++optopt; }
