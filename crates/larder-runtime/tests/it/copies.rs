@@ -25,8 +25,9 @@ fn address() -> *const i32 {
 #[test]
 fn one_image_that_stays_has_the_variable_and_everybody_uses_it_there() {
     let bytes = object("gcc", "copies.c", &["-O2", "-fPIE"]);
-    let image =
-        link(&[Object { name: "copies.c", bytes: &bytes }], &LinkOptions::default()).expect("it is linked").bytes;
+    let image = link(&[Object { name: "copies.c", bytes: &bytes, ..Object::default() }], &LinkOptions::default())
+        .expect("it is linked")
+        .bytes;
     let before = address();
     let error = refusal(mapped(&image).bind(&ProcessSymbols).err());
     assert_eq!(error, ("optopt".to_owned(), CopyError::NoProgram));
