@@ -42,7 +42,14 @@ pub(crate) fn read_objects<'a>(objects: &[crate::Object<'a>]) -> Result<Inputs<'
     Ok(inputs)
 }
 
-/// What an object mentions, in the order of its symbols. Only its headers and symbols are looked at.
+/// Where code that clang or rustc instrumented for a profile counts (LLVM's `InstrProfData.inc`).
+const PROFILE_COUNTERS: &[u8] = b"__llvm_prf_cnts";
+/// What brings the member of compiler-rt's archive that writes the profile when the program ends. Such an object doesn't mention it:
+/// natively the compiler's driver does, by `-u`.
+const PROFILE_RUNTIME: &[u8] = b"__llvm_profile_runtime";
+
+/// What an object mentions, in the order of its symbols; one that counts for a profile needs the runtime that writes it. Only its headers
+/// and symbols are looked at.
 ///
 /// # Errors
 /// The bytes are no relocatable object, or damaged there.
@@ -63,6 +70,9 @@ pub fn read_mentions<'a>(object: &crate::Object<'a>) -> Result<Vec<Mention<'a>>,
             _ => MentionKind::Strong,
         };
         mentions.push(Mention { name: unversioned(name, place), kind });
+    }
+    if file.counts_for_profile() {
+        mentions.push(Mention { name: PROFILE_RUNTIME, kind: MentionKind::Undefined });
     }
     Ok(mentions)
 }
@@ -108,6 +118,11 @@ impl<'a> File<'a> {
         let sections = header.sections(LE, bytes).map_err(damaged)?;
         let symbols = sections.symbols(LE, bytes, object::elf::SHT_SYMTAB).map_err(damaged)?;
         Ok(File { id, name, bytes, sections, symbols })
+    }
+
+    fn counts_for_profile(&self) -> bool {
+        let name = |header| self.sections.section_name(LE, header);
+        self.sections.iter().any(|header| name(header).is_ok_and(|name| name == PROFILE_COUNTERS))
     }
 
     fn damaged(&self, what: impl Into<String>) -> LinkError {
