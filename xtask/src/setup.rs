@@ -75,7 +75,7 @@ const NEEDS: &[Need] = {
         need("perf", "tests profile saved code with it", "linux-perf", Test, Program(&["perf"])),
         need(
             "compiler-rt 22",
-            "programs that count write profiles with it",
+            "programs of the tests take their profiles and conversions from it",
             "libclang-rt-22-dev",
             Test,
             LlvmLibrary("clang/22/lib/linux/libclang_rt.profile-x86_64.a"),

@@ -18,6 +18,7 @@ use std::io::Write;
 
 mod args;
 mod build;
+mod builtins;
 mod cache;
 mod doctor;
 mod entry;

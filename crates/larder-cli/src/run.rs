@@ -1,6 +1,7 @@
 //! `larder run`: the program starts here and never comes back.
 
 use crate::args::{RunArgs, StoreArgs};
+use crate::builtins;
 use crate::inputs::{STDIN, read_stdin};
 use crate::libraries::{self, Found};
 use crate::progress::Display;
@@ -55,12 +56,9 @@ fn load(program: &mut Prepared, names: &[OsString]) -> Result<Libraries, Error> 
 }
 
 fn with_advice(error: Error) -> anyhow::Error {
-    let is_unresolved = matches!(error, Error::Load(LoadError::Unresolved { .. }));
-    let error = anyhow::Error::from(error);
-    if !is_unresolved {
-        return error;
-    }
-    anyhow::anyhow!("{error}; a library that defines them is named by -l NAME or --load FILE")
+    let Error::Load(LoadError::Unresolved { names, .. }) = &error else { return error.into() };
+    let advice = builtins::advice(names).unwrap_or_default();
+    anyhow::anyhow!("{error}; a library that defines them is named by -l NAME or --load FILE{advice}")
 }
 
 fn prepare(larder: &Larder, args: &RunArgs, found: &Found) -> anyhow::Result<Prepared> {

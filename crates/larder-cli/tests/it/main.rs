@@ -11,6 +11,7 @@
 //!
 //! Not done here: what needs no process (every byte flipped in memory, every fault of a disk) is tested in the crate that owns it.
 
+mod builtins;
 mod cache;
 mod cases;
 mod copies;
@@ -47,6 +48,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let modules = [
+        builtins::trials(),
         cache::trials(),
         cases::trials(),
         copies::trials(),
