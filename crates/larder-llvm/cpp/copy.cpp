@@ -27,7 +27,8 @@ static bool is_known(const GlobalVariable &variable) {
   const Constant *initializer = variable.getInitializer();
   const uint64_t len =
       variable.getDataLayout().getTypeAllocSize(initializer->getType());
-  return len <= CONSTANT_LEN_MAX &&
+  // Another global is no constant of its own, though it may have constant operands: its initial value.
+  return len <= CONSTANT_LEN_MAX && !isa<GlobalValue>(initializer) &&
          (isa<ConstantData>(initializer) || all_of(initializer->operands(), [](const Use &use) {
             return isa<ConstantData>(use);
           }));

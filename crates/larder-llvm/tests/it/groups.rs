@@ -57,6 +57,29 @@ fn what_cannot_be_in_groups_is_not() {
     }
 }
 
+/// A constant that is nothing but the address of another, which each group has for itself.
+#[test]
+fn constants_that_point_to_constants_go_along() {
+    let mut module = String::from(
+        "@text = private unnamed_addr constant [4 x i8] c\"yes\\00\"\n@pointer = constant ptr @text\n\
+         declare i32 @puts(ptr)\n",
+    );
+    for n in 0..COUNT {
+        let _ = writeln!(module, "define i32 @f{n}(i32 %x0) noinline {{\n  %p = load ptr, ptr @pointer");
+        for step in 0..30 {
+            let _ = writeln!(module, "  %y{step} = mul i32 %x{step}, {}", n + step + 3);
+            let _ = writeln!(module, "  %x{} = xor i32 %y{step}, %x0", step + 1);
+        }
+        let _ = writeln!(module, "  %r = call i32 @puts(ptr %p)\n  ret i32 %x30\n}}");
+    }
+    let _ =
+        writeln!(module, "define i32 @main() {{\n  %a = call i32 @f0(i32 1)\n  %b = call i32 @f{}(i32 1)", COUNT - 1);
+    module.push_str("  ret i32 0\n}\n");
+    let compiled = try_compile(&grouped("2", 2), module.as_bytes()).expect("compiled");
+    assert!(compiled.objects.len() > 1, "{}", compiled.objects.len());
+    assert_eq!(Program::link(&compiled.objects).run(), ("yes\nyes\n".to_owned(), Some(0)));
+}
+
 /// How many functions the edited module has.
 const COUNT: usize = 400;
 
