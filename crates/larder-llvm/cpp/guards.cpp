@@ -582,7 +582,8 @@ GlobalVariable *larder::declare_object(Module &module, StringRef name) {
                             GlobalValue::ExternalLinkage, nullptr, symbol);
 }
 
-void larder::loosen_objects(Module &module, StringRef names) {
+LarderStatus larder::loosen_objects(LarderModule &self, StringRef names) {
+  Module &module = *self.module;
   StringSet<> wanted;
   each_name(names, [&](StringRef name) { wanted.insert(escaped(name)); });
   for (GlobalVariable &variable : make_early_inc_range(module.globals())) {
@@ -592,6 +593,13 @@ void larder::loosen_objects(Module &module, StringRef names) {
     if (!wanted.contains(name))
       continue;
     const std::string loose = (OBJECT_PREFIX + "any$" + name).str();
+    // Where the module says nothing of its contents, the IR itself was made for that state of it, and would become the same code again.
+    if (variable.getName() != loose && !variable.hasInitializer()) {
+      report(self.sink, larder::ERROR,
+             "object " + name.str() + " has no contents in the module that could be left out: "
+             "this needs IR that is made for what the object is now");
+      return LARDER_UNSUPPORTED;
+    }
     variable.setInitializer(nullptr);
     variable.setLinkage(GlobalValue::ExternalLinkage);
     // What is no longer known may change.
@@ -602,6 +610,7 @@ void larder::loosen_objects(Module &module, StringRef names) {
     } else
       variable.setName(loose);
   }
+  return LARDER_OK;
 }
 
 LarderStatus larder::prepare_guards(LarderModule &self) { return Guards(self).run(); }

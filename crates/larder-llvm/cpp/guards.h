@@ -17,7 +17,7 @@ namespace larder {
 // modules are linked; ties functions to their fallbacks, which may be renamed then. Leaves what is malformed as it is.
 void name_objects(llvm::Module &module);
 // Takes from objects of these names, each with a NUL behind it, what the module knows of them: contents and fingerprint.
-void loosen_objects(llvm::Module &module, llvm::StringRef names);
+LarderStatus loosen_objects(LarderModule &self, llvm::StringRef names);
 // Declares an object of which only presence counts.
 llvm::GlobalVariable *declare_object(llvm::Module &module, llvm::StringRef name);
 // Says that a function counts on the presence of an object to which it doesn't refer.

@@ -249,7 +249,8 @@ LarderStatus larder_prepare(LarderModule *self, const LarderWanted *wanted) {
   Module &module = *self->module;
   if (LarderStatus status = rescue_pointers(*self, *wanted); status != LARDER_OK)
     return status;
-  loosen_objects(module, text(wanted->loosened));
+  if (LarderStatus status = loosen_objects(*self, text(wanted->loosened)); status != LARDER_OK)
+    return status;
   for (GlobalValue &value : module.global_values())
     hide_unnamed(value);
   self->identity = identity_of(module);

@@ -46,3 +46,8 @@ pub use symbol::{FnPointer, Function};
 pub use tls::{StaticTlsError, has_place_for_static_tls};
 pub use unavailable::{Call, Dropped, FailedGuard, GuardFailure, Unavailable, UnitId, Waiting};
 pub use unwind::unwinds_in_constant_time;
+
+/// Addresses of this process at which something is mapped now, in order. Empty if the system doesn't tell.
+pub fn mapped_ranges() -> Vec<std::ops::Range<usize>> {
+    os::mapped_ranges()
+}

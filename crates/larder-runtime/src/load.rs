@@ -672,6 +672,11 @@ impl Loaded {
         self.0.symbol(name.as_ref())
     }
 
+    /// Address of an image offset; `None` behind the image's end.
+    pub fn at(&self, offset: u64) -> Option<Address> {
+        (offset < self.image().header().mem_len).then(|| self.0.address(offset))
+    }
+
     /// The exported function of that name; `None` if there is none, or if the export is not code.
     ///
     /// # Safety

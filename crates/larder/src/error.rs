@@ -113,6 +113,21 @@ pub enum Error {
         /// File offset of the first byte that differs.
         offset: u64,
     },
+    /// Functions whose guards failed could not be compiled again, and the session asks for all of them
+    /// ([`Recompile::Eagerly`](crate::Recompile::Eagerly)).
+    #[error(transparent)]
+    Dropped(crate::CallError),
+    /// A function can't be called now.
+    #[error(transparent)]
+    Unusable(#[from] crate::CallError),
+    /// A function that was dropped can't be compiled again.
+    #[error("{function} can't be compiled again: {why}")]
+    NotRecompiled {
+        /// The function.
+        function: String,
+        /// What is in the way.
+        why: String,
+    },
     /// Nobody waits for the code any more: see [`Loading::cancel`](crate::Loading::cancel).
     #[error("the compilation was given up")]
     Cancelled,

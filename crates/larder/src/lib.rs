@@ -37,6 +37,11 @@
 //! * A fault of the cache is never a fault of the program: a bad, stale or foreign entry is a [`MissReason`].
 //! * LLVM runs in another process. Its crash, its endless loop or its hunger for memory is an [`Error`].
 
+// The examples of the guide are compiled with the crate's.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Guide;
+
 mod compile;
 mod error;
 mod gather;
@@ -72,4 +77,4 @@ pub use parts::PartCounts;
 pub use phases::{Phase, Phases};
 pub use prepared::{Prepared, Ready};
 pub use program::{Input, Program};
-pub use session::{Code, Loading, OwnedFunction, Session, Status};
+pub use session::{CallError, Code, DroppedUnit, Loading, OwnedFunction, Recompile, Session, Status, Unusable, catch};

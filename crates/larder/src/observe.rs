@@ -3,6 +3,7 @@
 //! To add an event: add it to [`Event`]; the compiler then names each place that must treat it.
 
 use crate::outcome::MissReason;
+use larder_runtime::Dropped;
 use larder_store::Key;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +43,29 @@ pub enum Event<'a> {
         /// How long it took.
         time: Duration,
     },
+    /// A function of loaded code can't be used, since its guards failed.
+    Dropped {
+        /// The program.
+        name: &'a str,
+        /// The function, and its guards that failed.
+        dropped: &'a Dropped,
+    },
+    /// A function that was dropped was compiled again, or taken from the store.
+    Recompiled {
+        /// The program.
+        name: &'a str,
+        /// The function.
+        function: &'a str,
+        /// How long it took.
+        time: Duration,
+    },
+    /// Something went wrong that is tried again later.
+    Failed {
+        /// The program.
+        name: &'a str,
+        /// What it was.
+        why: &'a str,
+    },
     /// Code was mapped, bound and initialised.
     Loaded {
         /// The program.
@@ -54,7 +78,10 @@ pub enum Event<'a> {
 impl Event<'_> {
     fn level(&self) -> Level {
         match self {
-            Event::Miss { .. } | Event::Compiled { .. } => Level::Info,
+            Event::Failed { .. } => Level::Warn,
+            Event::Miss { .. } | Event::Compiled { .. } | Event::Dropped { .. } | Event::Recompiled { .. } => {
+                Level::Info
+            }
             Event::Hit { .. } | Event::Loaded { .. } => Level::Debug,
         }
     }
@@ -66,6 +93,14 @@ impl fmt::Display for Event<'_> {
             Event::Hit { name, key } => write!(f, "hit: {name} ({key})"),
             Event::Miss { name, key, reason } => write!(f, "miss ({}): {name}: {reason} ({key})", reason.name()),
             Event::Compiled { name, time, .. } => write!(f, "compiled {name} in {:.1} ms", time.as_secs_f64() * 1e3),
+            Event::Dropped { name, dropped } => {
+                let failed: Vec<_> = dropped.failed.iter().map(ToString::to_string).collect();
+                write!(f, "dropped {} of {name}: {}", dropped.name, failed.join("; "))
+            }
+            Event::Recompiled { name, function, time } => {
+                write!(f, "compiled {function} of {name} again in {:.1} ms", time.as_secs_f64() * 1e3)
+            }
+            Event::Failed { name, why } => write!(f, "{name}: {why}"),
             Event::Loaded { name, time } => write!(f, "loaded {name} in {:.3} ms", time.as_secs_f64() * 1e3),
         }
     }
@@ -122,6 +157,10 @@ pub struct Counts {
     pub compiled: u64,
     /// Time that this took, in all.
     pub compile_time: Duration,
+    /// Functions that were dropped since their guards failed.
+    pub dropped: u64,
+    /// Functions that were compiled again, or taken from the store in their place.
+    pub recompiled: u64,
     /// Images that were loaded by sessions.
     pub loaded: u64,
     /// Time that binding and initialising them took, in all.
@@ -172,6 +211,9 @@ impl Counts {
                 self.compiled += 1;
                 self.compile_time += *time;
             }
+            Event::Dropped { .. } => self.dropped += 1,
+            Event::Recompiled { .. } => self.recompiled += 1,
+            Event::Failed { .. } => {}
             Event::Loaded { time, .. } => {
                 self.loaded += 1;
                 self.load_time += *time;

@@ -7,6 +7,7 @@ use crate::phases::{Phase, Phases};
 use larder_runtime::{Arguments, Libraries, Loaded, Mapped, Resolve, Sealed};
 use larder_store::Key;
 use std::ffi::CStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// What there is to say about code, beside the code.
@@ -20,6 +21,8 @@ pub(crate) struct Told {
     pub(crate) phases: Phases,
     pub(crate) modules: Vec<ModuleOutcome>,
     pub(crate) warnings: Vec<String>,
+    /// The image's file, if functions may be dropped.
+    pub(crate) file: Option<File>,
 }
 
 /// An image that is mapped and checked. Nothing of it has run.
@@ -107,6 +110,11 @@ impl Ready {
     /// Where the time went so far.
     pub fn phases(&self) -> &Phases {
         &self.told.phases
+    }
+
+    /// What diagnostics call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.told.name
     }
 
     /// The image itself, which may be described to tools before it runs.

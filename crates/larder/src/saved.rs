@@ -11,7 +11,7 @@ use crate::options::CompileOptions;
 use crate::outcome::{MissReason, Outcome};
 use crate::prepared::Prepared;
 use crate::program::{Input, Program};
-use crate::start::{NEVER, Start, in_memory};
+use crate::start::{Found, NEVER, Start, in_memory};
 use larder_format::bundle::decode_sources;
 use larder_format::image::verify_digest;
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped};
@@ -80,7 +80,7 @@ impl Larder {
         let name = path.display().to_string();
         // SAFETY: the caller's promise.
         let error = match unsafe { map(&mut start, &file, path) } {
-            Ok(mapped) => return Ok(start.finish((mapped, path.to_owned()), name, Outcome::Hit, None)),
+            Ok(found) => return Ok(start.finish(found, name, Outcome::Hit, None)),
             Err(error) => error,
         };
         let Some(reason) = MissReason::of_load(&error) else { return Err(error.into()) };
@@ -100,7 +100,7 @@ impl Larder {
 ///
 /// # Safety
 /// Nobody writes to the file while it is loaded.
-unsafe fn map(start: &mut Start<'_>, file: &File, path: &Path) -> Result<Mapped, LoadError> {
+unsafe fn map(start: &mut Start<'_>, file: &File, path: &Path) -> Result<Found, LoadError> {
     let store = start.larder.store().ok();
     let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
     let metadata = file.metadata().map_err(os("read the length of"))?;
@@ -121,7 +121,7 @@ unsafe fn map(start: &mut Start<'_>, file: &File, path: &Path) -> Result<Mapped,
         // What is not remembered is verified again.
         let _ = store.remember(file, &observed, &GOOD_IMAGE);
     }
-    Ok(mapped)
+    Ok(Found::new(mapped, &image))
 }
 
 /// The program whose inputs an image carries. Of their names nothing is known but the order.

@@ -7,24 +7,35 @@
 
 mod background;
 mod code;
+mod heap;
+mod recompile;
 mod symbols;
+mod unavailable;
 
 use crate::error::Error;
 use crate::larder::{Larder, Progress};
+use crate::module::Module;
 use crate::observe::Event;
 use crate::options::CompileOptions;
-use crate::prepared::{Prepared, Told};
+use crate::prepared::Prepared;
 use crate::program::Program;
 use crate::start::{NEVER, Start};
 pub use background::{Loading, Status};
 use code::Image;
 pub use code::{Code, OwnedFunction};
-use larder_runtime::{Address, Arguments, Loaded, Wanted};
+use heap::Heap;
+use larder_runtime::{Address, Arguments, Deferral, ObjectAnswer, Resolve, Unavailable, Wanted};
+pub use recompile::{DroppedUnit, Recompile};
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 use symbols::{Answers, Symbols};
+pub use unavailable::{CallError, Unusable, catch};
+use unavailable::{Handler, Keeper};
 
 /// Images of one process and the symbols they see.
 ///
@@ -41,9 +52,27 @@ pub struct Session(Arc<Shared>);
 struct Shared {
     larder: Arc<Larder>,
     symbols: Symbols,
+    heap: Heap,
+    policy: Mutex<Policy>,
     images: Mutex<Vec<Weak<Image>>>,
     /// Images that stay with the session though nobody holds a handle of them.
     kept: Mutex<Vec<Arc<Image>>>,
+}
+
+/// What becomes of functions that can't be used as they are.
+#[derive(Clone, Default)]
+struct Policy {
+    /// Makes IR for functions that were dropped.
+    recompile: Option<recompile::Callback>,
+    when: Recompile,
+    /// Decides about calls that can't be made.
+    handler: Option<Handler>,
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").field("when", &self.when).finish_non_exhaustive()
+    }
 }
 
 /// Numbers of images.
@@ -55,6 +84,8 @@ impl Session {
         Session(Arc::new(Shared {
             larder: larder.into(),
             symbols: Symbols::default(),
+            heap: Heap::default(),
+            policy: Mutex::default(),
             images: Mutex::default(),
             kept: Mutex::default(),
         }))
@@ -65,7 +96,8 @@ impl Session {
         &self.0.larder
     }
 
-    /// Hands in a name: of a function, or of data. It replaces earlier definitions, for images that are loaded after it.
+    /// Hands in a name: of a function, or of data. It replaces earlier definitions, for images that are loaded after it. Functions that wait
+    /// for it, in images that are loaded, are armed.
     ///
     /// Nothing is called or read until an image is loaded; [`Session::load_or_compile`] has the contract.
     pub fn define(&self, name: &str, address: Address) -> &Self {
@@ -75,6 +107,88 @@ impl Session {
     /// Hands in a whole table of names at once.
     pub fn define_all<'a>(&self, names: impl IntoIterator<Item = (&'a str, Address)>) -> &Self {
         self.0.symbols.define(names);
+        self.0.arm_all();
+        self
+    }
+
+    /// Says that a name is going to be [defined](Session::define) later, by the host or by an image. Images that are loaded meanwhile are loaded without
+    /// it: their functions that use it wait. To call one that waits is a [`CallError`]: see [`catch`].
+    ///
+    /// A name that is data can't be deferred for an image whose own data points to it: such a load is an error.
+    pub fn defer(&self, name: &str, kind: Deferral) -> &Self {
+        self.0.heap.defer(name, kind);
+        self
+    }
+
+    /// Hands in a heap object: `!larder.object` in IR asks for it by this name. Where the fingerprint is another than code was made for, the functions
+    /// that use the object are dropped from images that are loaded from now on.
+    pub fn define_object(&self, name: &str, address: Address, fingerprint: u64) -> &Self {
+        self.0.heap.define(name, address, 0, fingerprint);
+        self
+    }
+
+    /// The same for an object of `len` bytes. Raw addresses of these bytes in a module that is compiled with
+    /// [`RawPointers::Rescue`](crate::RawPointers) become the object and an offset.
+    pub fn define_region(&self, name: &str, address: Address, len: u64, fingerprint: u64) -> &Self {
+        self.0.heap.define(name, address, len, fingerprint);
+        self
+    }
+
+    /// Takes an object back, for images that are loaded later. Says whether there was one.
+    pub fn forget_object(&self, name: &str) -> bool {
+        self.0.heap.forget(name)
+    }
+
+    /// Asks `answer` for objects that were not handed in by name. Of several callbacks, the first that knows one answers.
+    pub fn resolve_objects_with(&self, answer: impl Fn(&str) -> Option<ObjectAnswer> + Send + Sync + 'static) -> &Self {
+        self.0.heap.add_callback(Arc::new(answer));
+        self
+    }
+
+    /// Hands in a condition that code may have been made for: `!larder.guard` in IR names it, with arguments and the answer it had.
+    pub fn define_predicate(&self, name: &str, answer: impl Fn(&str) -> Option<u64> + Send + Sync + 'static) -> &Self {
+        self.0.heap.add_predicate(name, Arc::new(answer));
+        self
+    }
+
+    /// Says that objects have moved: a collector's. All images that use them use them where they are now, and so do images that are loaded later. Threads may be
+    /// running code; what they have loaded from the old places, they still use, so the collector sees to it that none does.
+    ///
+    /// # Safety
+    /// The objects are at these addresses, as long as code uses them.
+    ///
+    /// # Errors
+    /// The system refuses to change rights of memory: then some images may use the old places.
+    pub unsafe fn move_objects(&self, objects: &[(&str, Address)]) -> Result<(), Error> {
+        self.0.heap.relocate(objects);
+        for code in self.images() {
+            // SAFETY: the caller's promise.
+            unsafe { code.loaded().rebind(objects) }?;
+        }
+        Ok(())
+    }
+
+    /// Asks `make` for IR when a function was dropped: a module that defines a function of that name and type, made for what the host's objects are now.
+    /// It may have a key, so that a later start needs no IR. Where `make` has none, the module that the image carries is used, if all that failed is
+    /// that objects have changed whose contents stand in it.
+    pub fn recompile_with(
+        &self,
+        make: impl Fn(&DroppedUnit<'_>) -> Option<Module<'static>> + Send + Sync + 'static,
+    ) -> &Self {
+        lock(&self.0.policy).recompile = Some(Arc::new(make));
+        self
+    }
+
+    /// Says when dropped functions are compiled again, for images that are loaded from now on.
+    pub fn recompile_when(&self, when: Recompile) -> &Self {
+        lock(&self.0.policy).when = when;
+        self
+    }
+
+    /// Asks `decide` where a call goes that can't be made: to a function of the same type, which stays as long as the image. If it answers `None`, or there is no
+    /// such callback, the call unwinds with a [`CallError`].
+    pub fn on_unusable(&self, decide: impl Fn(&CallError) -> Option<Address> + Send + Sync + 'static) -> &Self {
+        lock(&self.0.policy).handler = Some(Arc::new(decide));
         self
     }
 
@@ -144,16 +258,13 @@ impl Session {
         // SAFETY: the caller's promise.
         let prepared = unsafe { self.0.larder.prepare_image(path, options, &mut |_| {}) }?;
         // SAFETY: the caller's promise.
-        unsafe { self.start(prepared) }
+        unsafe { self.start(prepared, options.clone(), None) }
     }
 
     /// Keeps code as long as the session, whatever becomes of its handles: for hosts whose later code may use all that was loaded before, as
     /// at the prompt of an interpreter.
     pub fn keep(&self, code: &Code) {
-        let mut kept = lock(&self.0.kept);
-        if !kept.iter().any(|other| Arc::ptr_eq(other, &code.image)) {
-            kept.push(Arc::clone(&code.image));
-        }
+        self.0.keep(&code.image);
     }
 
     /// Undoes [`Session::keep`]. Says whether the code was kept.
@@ -180,44 +291,133 @@ impl Session {
         cancelled: &AtomicBool,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Code, Error> {
-        let prepared = Start::new(&self.0.larder, options, cancelled).prepare(program, progress)?;
+        let regions = || self.0.heap.regions();
+        let mut start = Start::new(&self.0.larder, options, cancelled).with_regions(&regions);
+        let prepared = start.prepare(program, progress)?;
         if cancelled.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
         }
         // SAFETY: the caller's promise.
-        unsafe { self.start(prepared) }
-    }
-
-    /// # Safety
-    /// As for [`Session::load_or_compile`].
-    unsafe fn start(&self, prepared: Prepared) -> Result<Code, Error> {
-        let since = Instant::now();
-        let answers = Answers::new(&self.0.symbols);
-        let ready = prepared.bind(&answers)?;
-        let used = answers.into_used();
-        // SAFETY: the caller's promise.
-        let (loaded, told) = unsafe { ready.initialise_told(&Arguments::none()) }?;
-        let code = self.add(loaded, told, used);
-        self.0.larder.observer.tell(&Event::Loaded { name: code.name(), time: since.elapsed() });
+        let code = unsafe { self.start(prepared, options.clone(), None) }?;
+        self.0.symbols.offer(&code.image);
+        self.0.arm_all();
+        self.recompile_dropped(&code)?;
         Ok(code)
     }
 
-    fn add(&self, loaded: Loaded, told: Told, used: Vec<Arc<Image>>) -> Code {
+    /// Binds and initialises an image. `original` is asked for names first: the image that this one is a part of, compiled again.
+    ///
+    /// # Safety
+    /// As for [`Session::load_or_compile`].
+    unsafe fn start(
+        &self,
+        prepared: Prepared,
+        options: CompileOptions,
+        original: Option<&dyn Resolve>,
+    ) -> Result<Code, Error> {
+        let since = Instant::now();
+        let modules = prepared.modules().to_vec();
+        let answers = Answers::new(&self.0.symbols, &self.0.heap).of(original, &modules);
+        let ready = prepared.bind(&answers)?;
+        let used = answers.into_used();
+        let keeper = Arc::new(Keeper::new(Arc::downgrade(&self.0), ready.name().to_owned()));
+        ready.sealed().set_unavailable(Arc::clone(&keeper) as Arc<dyn Unavailable>);
+        // SAFETY: the caller's promise. An initialiser may call a function that can't be called.
+        let started = catch(|| unsafe { ready.initialise_told(&Arguments::none()) })??;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let image = Arc::new(Image::new(loaded, told, used, id, Arc::downgrade(&self.0)));
-        self.0.symbols.offer(&image);
-        let mut images = lock(&self.0.images);
-        // Those that are gone are swept out when the list would grow.
-        if images.len() == images.capacity() {
-            images.retain(|image| image.strong_count() > 0);
+        let image = Image::new(started, used, Arc::clone(&keeper), options, id, Arc::downgrade(&self.0));
+        let image = Arc::new(image);
+        keeper.serve(&image);
+        self.0.note(&image);
+        let code = self.handle(image);
+        let observer = &self.0.larder.observer;
+        observer.tell(&Event::Loaded { name: code.name(), time: since.elapsed() });
+        code.dropped().iter().for_each(|dropped| observer.tell(&Event::Dropped { name: code.name(), dropped }));
+        Ok(code)
+    }
+
+    /// Compiles again what was dropped from an image that was just loaded, if the session is to do that now.
+    fn recompile_dropped(&self, code: &Code) -> Result<(), Error> {
+        let image = &code.image;
+        let dropped = code.dropped().iter().filter(|dropped| dropped.fallback.is_none());
+        let dropped: Vec<_> = dropped.cloned().collect();
+        let when = lock(&self.0.policy).when;
+        if dropped.is_empty() || when == Recompile::Lazily {
+            return Ok(());
         }
-        images.push(Arc::downgrade(&image));
-        drop(images);
-        self.handle(image)
+        if when == Recompile::Eagerly {
+            for dropped in dropped {
+                image.keeper.replace(&dropped).map_err(|reason| {
+                    let (code, function) = (code.name().to_owned(), dropped.name.clone());
+                    Error::Dropped(CallError { code, function, reason })
+                })?;
+            }
+            return Ok(());
+        }
+        let code = code.clone();
+        let all = move || {
+            // What fails here fails again when it is called, where somebody hears of it.
+            dropped.iter().for_each(|dropped| drop(code.image.keeper.replace(dropped)));
+        };
+        let spawned = std::thread::Builder::new().name("larder".to_owned()).spawn(all);
+        spawned.map(drop).map_err(|source| Error::Thread { source })
     }
 
     fn handle(&self, image: Arc<Image>) -> Code {
         Code { image, _session: Arc::clone(&self.0) }
+    }
+}
+
+impl Shared {
+    fn note(&self, image: &Arc<Image>) {
+        let mut images = lock(&self.images);
+        // Those that are gone are swept out when the list would grow.
+        if images.len() == images.capacity() {
+            images.retain(|image| image.strong_count() > 0);
+        }
+        images.push(Arc::downgrade(image));
+    }
+
+    /// Gives all images that wait the names that are defined by now.
+    fn arm_all(&self) {
+        if !self.heap.has_deferred() {
+            return;
+        }
+        let images = lock(&self.images).clone();
+        images.iter().filter_map(Weak::upgrade).for_each(|image| self.arm(&image));
+    }
+
+    /// Gives an image that waits the names that are defined by now. What can't be armed goes on waiting, and is tried again when it is called.
+    fn arm(&self, image: &Image) {
+        let names: BTreeSet<_> = image.loaded().waiting().into_iter().flat_map(|waiting| waiting.imports).collect();
+        let find = |name: &String| Some((name.clone(), self.symbols.find(&CString::new(name.as_str()).ok()?)?));
+        let found: Vec<_> = names.iter().filter_map(find).collect();
+        if found.is_empty() {
+            return;
+        }
+        let definitions: Vec<_> = found.iter().map(|(name, found)| (name, found.address)).collect();
+        // SAFETY: the host has promised, when it loaded the image, that names are what the image takes them for; images that define some are kept.
+        let armed = unsafe { image.loaded().define(&definitions) };
+        for defining in found.into_iter().filter_map(|(_, found)| found.image) {
+            self.keep(&defining);
+        }
+        if let Err(error) = armed {
+            self.larder.observer.tell(&Event::Failed { name: &image.told.name, why: &error.to_string() });
+        }
+    }
+
+    fn keep(&self, image: &Arc<Image>) {
+        let mut kept = lock(&self.kept);
+        if !kept.iter().any(|other| Arc::ptr_eq(other, image)) {
+            kept.push(Arc::clone(image));
+        }
+    }
+
+    /// The address of a function by its name, if it is defined by now. Its image stays with the session.
+    fn find_function(&self, name: &str) -> Option<Address> {
+        let found = self.symbols.find(&CString::new(name).ok()?)?;
+        found.image.iter().for_each(|image| self.keep(image));
+        Some(found.address)
     }
 }
 

@@ -16,17 +16,20 @@ use crate::key::{CodeFields, KeyFields, ModuleId};
 use crate::larder::{Larder, Progress, TRIPLE, Trust};
 use crate::module::{From, Module};
 use crate::observe::Event;
-use crate::options::{CompileOptions, ThreadLocals};
+use crate::options::{CompileOptions, RawPointers, ThreadLocals};
 use crate::outcome::{MissReason, ModuleOutcome, Outcome, chain};
 use crate::phases::Phases;
 use crate::prepared::{Prepared, Told};
 use crate::program::Program;
 use crate::saved::{GOOD_IMAGE, is_linked_elf};
 use crate::toolchain::toolchain;
+use larder_format::wire::{Region, UnitRequest};
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped, has_place_for_static_tls};
 use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, Waiting};
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -48,6 +51,38 @@ pub(crate) struct Start<'l> {
     pub(crate) modules: Vec<ModuleOutcome>,
     warnings: Vec<String>,
     cancelled: &'l AtomicBool,
+    regions: Regions<'l>,
+    /// What of the module is wanted; `None` for all of it.
+    unit: Option<UnitRequest>,
+}
+
+/// Where things lie in this process that a module may speak of, found out when the first module is asked for that may.
+struct Regions<'l> {
+    find: Option<&'l dyn Fn() -> Vec<Region>>,
+    found: OnceCell<Vec<Region>>,
+}
+
+impl Regions<'_> {
+    fn all(&self) -> &[Region] {
+        self.found.get_or_init(|| self.find.map_or(Vec::new(), |find| find()))
+    }
+}
+
+/// An image that was found, or made.
+pub(crate) struct Found {
+    pub(crate) mapped: Mapped,
+    pub(crate) path: PathBuf,
+    /// Its file, if functions may be dropped, which are then compiled from what stands there.
+    pub(crate) file: Option<File>,
+}
+
+impl Found {
+    pub(crate) fn new(mapped: Mapped, file: &ImageFile) -> Found {
+        let may_drop = !mapped.image().droppable().is_empty();
+        // Without it, the host's own module is all that a dropped function can be compiled from.
+        let kept = may_drop.then(|| file.as_fd().try_clone_to_owned().ok().map(File::from)).flatten();
+        Found { mapped, path: file.path().to_owned(), file: kept }
+    }
 }
 
 /// What gives up nothing.
@@ -60,7 +95,28 @@ impl<'l> Start<'l> {
         if options.thread_locals == ThreadLocals::Static && has_place_for_static_tls().is_err() {
             options.thread_locals = ThreadLocals::Dynamic;
         }
-        Start { larder, options, phases: Phases::default(), modules: Vec::new(), warnings: Vec::new(), cancelled }
+        Start {
+            larder,
+            options,
+            phases: Phases::default(),
+            modules: Vec::new(),
+            warnings: Vec::new(),
+            cancelled,
+            regions: Regions { find: None, found: OnceCell::new() },
+            unit: None,
+        }
+    }
+
+    /// The same, with places in this process that raw addresses in modules are compared with.
+    pub(crate) fn with_regions(mut self, find: &'l dyn Fn() -> Vec<Region>) -> Start<'l> {
+        self.regions.find = (self.options.raw_pointers != RawPointers::Ignore).then_some(find);
+        self
+    }
+
+    /// The same for some functions of the module, all if there is no request.
+    pub(crate) fn with_unit(mut self, unit: Option<UnitRequest>) -> Start<'l> {
+        self.unit = unit;
+        self
     }
 
     /// Finds the program's code, or compiles it.
@@ -75,7 +131,7 @@ impl<'l> Start<'l> {
         let reason = match self.look_up(&known.key) {
             Ok(found) => {
                 observer.tell(&Event::Hit { name: &name, key: &known.key });
-                self.compare(program, &known, &found.1, progress)?;
+                self.compare(program, &known, &found.path, progress)?;
                 return Ok(self.finish(found, name, Outcome::Hit, Some(known.key)));
             }
             Err(reason) => reason,
@@ -128,13 +184,8 @@ impl<'l> Start<'l> {
         Err(Error::Different { program: name, path: path.to_owned(), offset })
     }
 
-    pub(crate) fn finish(
-        &mut self,
-        (mapped, path): (Mapped, PathBuf),
-        name: String,
-        outcome: Outcome,
-        key: Option<Key>,
-    ) -> Prepared {
+    pub(crate) fn finish(&mut self, found: Found, name: String, outcome: Outcome, key: Option<Key>) -> Prepared {
+        let Found { mapped, path, file } = found;
         let told = Told {
             name,
             outcome,
@@ -143,6 +194,7 @@ impl<'l> Start<'l> {
             phases: std::mem::take(&mut self.phases),
             modules: std::mem::take(&mut self.modules),
             warnings: std::mem::take(&mut self.warnings),
+            file,
         };
         Prepared { mapped, told }
     }
@@ -154,13 +206,14 @@ impl<'l> Start<'l> {
         let Larder { host, worker, .. } = self.larder;
         let store = self.larder.store().ok();
         let toolchain = self.phases.time("toolchain", || toolchain(worker, store))?;
+        let has_bytes = digests.iter().any(Option::is_some);
         let code = CodeFields {
             options: &self.options,
             host,
             triple: TRIPLE,
             toolchain: &toolchain,
-            regions: &[],
-            unit: None,
+            regions: if has_bytes { self.regions.all() } else { &[] },
+            unit: self.unit.as_ref(),
         };
         let key = KeyFields { inputs: &inputs, code }.key();
         Ok(Known { key, digests, toolchain })
@@ -186,27 +239,26 @@ impl<'l> Start<'l> {
     }
 
     /// The entry of that key, mapped and checked; or why there is none. A bad entry is removed.
-    fn look_up(&mut self, key: &Key) -> Result<(Mapped, PathBuf), MissReason> {
+    fn look_up(&mut self, key: &Key) -> Result<Found, MissReason> {
         let store = self.larder.store().map_err(Clone::clone)?;
         let entry = self.phases.time("look up", || store.lookup(key)).map_err(|error| MissReason::of_store(&error))?;
         let entry = entry.ok_or(MissReason::Absent)?;
         self.map_entry(store, entry)
     }
 
-    fn map_entry(&mut self, store: &Store, entry: Entry) -> Result<(Mapped, PathBuf), MissReason> {
-        let path = entry.path();
+    fn map_entry(&mut self, store: &Store, entry: Entry) -> Result<Found, MissReason> {
         let integrity = if entry.is_verified() { Integrity::AlreadyVerified } else { Integrity::Verify };
         let expectations = Expectations { features: &self.larder.host, key: Some(&entry.key().0), integrity };
         let file = entry.file().try_clone().map_err(|error| MissReason::Unreadable { why: error.to_string() })?;
         // SAFETY: entries are private to the user and never written again once they are published, which is the store's contract.
-        let file = unsafe { ImageFile::new(file.into(), entry.len(), path.clone()) };
+        let file = unsafe { ImageFile::new(file.into(), entry.len(), entry.path()) };
         match self.phases.time("map", || Mapped::map(&file, &expectations)) {
             Ok(mapped) => {
                 if integrity == Integrity::Verify {
                     // Without a receipt the next start verifies again; nothing else is lost.
                     let _ = store.record_verified(&entry);
                 }
-                Ok((mapped, path))
+                Ok(Found::new(mapped, &file))
             }
             Err(error) => {
                 let reason = MissReason::of_load(&error).unwrap_or(MissReason::Unreadable { why: error.to_string() });
@@ -249,8 +301,8 @@ impl<'l> Start<'l> {
             host,
             triple: TRIPLE,
             toolchain: &known.toolchain,
-            regions: &[],
-            unit: None,
+            regions: self.regions.all(),
+            unit: self.unit.as_ref(),
         };
         let cancelled = self.cancelled;
         let what = Compilation { larder: self.larder, inputs: &inputs, key: known.key, code, cancelled };
@@ -263,7 +315,7 @@ impl<'l> Start<'l> {
     }
 
     /// Publishes the image and maps it; without a store, or if it refuses, maps it from memory.
-    fn keep(&mut self, lease: Option<Lease<'_>>, image: &[u8], key: &Key) -> Result<(Mapped, PathBuf), Error> {
+    fn keep(&mut self, lease: Option<Lease<'_>>, image: &[u8], key: &Key) -> Result<Found, Error> {
         let larder = self.larder;
         if let (Some(lease), Ok(store)) = (lease, larder.store()) {
             match self.phases.time("publish", || lease.publish(&[image])) {
@@ -277,11 +329,11 @@ impl<'l> Start<'l> {
         let path = PathBuf::from("(memory)");
         let file = in_memory(image).map_err(|source| Error::Write { path: path.clone(), source })?;
         // SAFETY: nobody else has this file.
-        let file = unsafe { ImageFile::new(file.into(), image.len() as u64, path.clone()) };
+        let file = unsafe { ImageFile::new(file.into(), image.len() as u64, path) };
         let expectations =
             Expectations { features: &larder.host, key: Some(&key.0), integrity: Integrity::AlreadyVerified };
         match self.phases.time("map", || Mapped::map(&file, &expectations)) {
-            Ok(mapped) => Ok((mapped, path)),
+            Ok(mapped) => Ok(Found::new(mapped, &file)),
             Err(LoadError::MissingFeatures { names, .. }) => Err(Error::MissingFeatures { missing: names }),
             Err(error) => Err(error.into()),
         }

@@ -1,17 +1,20 @@
 //! Loaded code, and the handles that keep it.
 
-use super::Shared;
+use super::unavailable::{CallError, Keeper, Unusable};
+use super::{Shared, lock};
 use crate::error::Error;
+use crate::options::CompileOptions;
 use crate::outcome::Outcome;
 use crate::phases::Phases;
 use crate::prepared::Told;
-use larder_runtime::{Address, FnPointer, Function, Loaded};
+use larder_format::wire::PointerUse;
+use larder_runtime::{Address, Dropped, FnPointer, Function, Loaded, Waiting};
 use larder_store::Key;
 use std::ffi::CString;
 use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 /// An image of a session. The order of the fields is the order of the undoing: its finalisers may still call the images it uses.
 #[derive(Debug)]
@@ -19,6 +22,11 @@ pub(super) struct Image {
     loaded: Loaded,
     /// Images whose addresses it was bound to: they were there before it.
     _used: Vec<Arc<Image>>,
+    /// Images that hold functions in the place of its own, and use its names.
+    replacements: Mutex<Vec<Arc<Image>>>,
+    pub(super) keeper: Arc<Keeper>,
+    /// How it was compiled.
+    pub(super) options: CompileOptions,
     pub(super) told: Told,
     /// Its number in the process.
     pub(super) id: u64,
@@ -26,8 +34,20 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub(super) fn new(loaded: Loaded, told: Told, used: Vec<Arc<Image>>, id: u64, session: Weak<Shared>) -> Image {
-        Image { loaded, _used: used, told, id, session }
+    pub(super) fn new(
+        (loaded, told): (Loaded, Told),
+        used: Vec<Arc<Image>>,
+        keeper: Arc<Keeper>,
+        options: CompileOptions,
+        id: u64,
+        session: Weak<Shared>,
+    ) -> Image {
+        Image { loaded, _used: used, replacements: Mutex::default(), keeper, options, told, id, session }
+    }
+
+    /// Keeps an image that holds functions in the place of this one's.
+    pub(super) fn replace_by(&self, replacement: Arc<Image>) {
+        lock(&self.replacements).push(replacement);
     }
 
     pub(super) fn loaded(&self) -> &Loaded {
@@ -106,8 +126,12 @@ impl Code {
     /// `F` is the function's type: no check of it is possible.
     ///
     /// # Errors
-    /// [`Error::NoFunction`] if the image offers no such function.
+    /// [`Error::NoFunction`] if the image offers no such function; [`Error::Unusable`] if it waits for names that are not defined yet.
     pub unsafe fn function<F: FnPointer>(&self, name: &str) -> Result<Function<'_, F>, Error> {
+        if let Some(waiting) = self.waiting().into_iter().find(|waiting| waiting.name == name) {
+            let reason = Unusable::Waiting { names: waiting.imports };
+            return Err(CallError { code: self.name().to_owned(), function: name.to_owned(), reason }.into());
+        }
         // SAFETY: the caller's promise.
         let function = unsafe { self.image.loaded.function(name) };
         function.ok_or_else(|| Error::NoFunction { image: self.name().to_owned(), name: name.to_owned() })
@@ -124,6 +148,21 @@ impl Code {
         // SAFETY: the caller's promise.
         let pointer = *unsafe { self.function::<F>(name) }?;
         Ok(OwnedFunction { pointer, code: self.clone() })
+    }
+
+    /// Functions that wait for names which are [deferred](crate::Session::defer).
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.image.loaded.waiting()
+    }
+
+    /// Functions that were dropped when the code was loaded, with their guards that failed.
+    pub fn dropped(&self) -> &[Dropped] {
+        self.image.loaded.dropped()
+    }
+
+    /// Where addresses of this process were found in the modules, and what became of the functions that have them; nothing for a hit.
+    pub fn raw_pointers(&self) -> impl Iterator<Item = &PointerUse> {
+        self.image.told.modules.iter().flat_map(|module| &module.pointers)
     }
 
     /// Lets go of this handle. Says whether the image is gone; if other handles, functions or images still use it, it goes with the last

@@ -6,7 +6,9 @@
 //! Locks are held for single look-ups only, never while code of the host or of an image runs.
 
 use super::code::Image;
-use larder_runtime::{Address, ProcessSymbols, Resolve, Wanted};
+use super::heap::Heap;
+use crate::outcome::ModuleOutcome;
+use larder_runtime::{Address, Deferral, ObjectAnswer, ProcessSymbols, Resolve, Wanted};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -36,9 +38,9 @@ struct Tables {
 }
 
 /// An answer, and the image that it is about, which stays as long as who asked.
-struct Found {
-    address: Address,
-    image: Option<Arc<Image>>,
+pub(super) struct Found {
+    pub(super) address: Address,
+    pub(super) image: Option<Arc<Image>>,
 }
 
 impl Symbols {
@@ -106,7 +108,8 @@ impl Symbols {
         self.write().callbacks.push(callback);
     }
 
-    fn find(&self, name: &CStr) -> Option<Found> {
+    /// What a name means now, and the image that it is in.
+    pub(super) fn find(&self, name: &CStr) -> Option<Found> {
         // An image that goes takes its exports away, which needs the lock: so none may be the last to let go of one while it is held.
         let mut gone = Vec::new();
         let tables = self.read();
@@ -143,15 +146,29 @@ impl fmt::Debug for Symbols {
 /// The answers for one image, and which images were among them.
 pub(super) struct Answers<'s> {
     symbols: &'s Symbols,
+    heap: &'s Heap,
+    /// Who is asked before all others.
+    first: Option<&'s dyn Resolve>,
+    /// Objects that only this image asks for.
+    own_objects: HashMap<&'s str, u64>,
     process: bool,
     callbacks: Vec<Callback>,
     used: RefCell<Vec<Arc<Image>>>,
 }
 
 impl<'s> Answers<'s> {
-    pub(super) fn new(symbols: &'s Symbols) -> Answers<'s> {
+    pub(super) fn new(symbols: &'s Symbols, heap: &'s Heap) -> Answers<'s> {
         let (process, callbacks) = symbols.callbacks();
-        Answers { symbols, process, callbacks, used: RefCell::default() }
+        let used = RefCell::default();
+        Answers { symbols, heap, first: None, own_objects: HashMap::new(), process, callbacks, used }
+    }
+
+    /// The same for one image: with somebody who is asked before all others, and addresses that only its code was told.
+    pub(super) fn of(mut self, first: Option<&'s dyn Resolve>, modules: &'s [ModuleOutcome]) -> Answers<'s> {
+        self.first = first;
+        let own = modules.iter().flat_map(|module| &module.session_objects);
+        self.own_objects = own.map(|object| (object.name.as_str(), object.address)).collect();
+        self
     }
 
     /// The images whose addresses were given away: they have to stay as long as who got them.
@@ -165,11 +182,28 @@ impl<'s> Answers<'s> {
 
 impl Resolve for Answers<'_> {
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address> {
+        if let Some(address) = self.first.and_then(|first| first.resolve(wanted)) {
+            return Some(address);
+        }
         if let Some(found) = self.symbols.find(wanted.name) {
             self.used.borrow_mut().extend(found.image);
             return Some(found.address);
         }
         let of_process = if self.process { ProcessSymbols.resolve(wanted) } else { None };
         of_process.or_else(|| self.callbacks.iter().find_map(|callback| callback(wanted)))
+    }
+
+    fn defers(&self, wanted: &Wanted<'_>) -> Option<Deferral> {
+        self.heap.deferral(wanted.name)
+    }
+
+    fn object(&self, name: &[u8]) -> Option<ObjectAnswer> {
+        let own = std::str::from_utf8(name).ok().and_then(|name| self.own_objects.get(name));
+        let of_process = own.map(|&address| ObjectAnswer { address: address as Address, fingerprint: 0 });
+        of_process.or_else(|| self.heap.object(name))
+    }
+
+    fn predicate(&self, name: &[u8], arguments: &[u8]) -> Option<u64> {
+        self.heap.predicate(name, arguments)
     }
 }

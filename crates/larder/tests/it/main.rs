@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::path::Path;
 
+mod guards;
 mod sessions;
 
 /// `run(x)` asks the host to double `x` and adds one.

@@ -56,16 +56,28 @@ fn map_at(place: usize, len: usize) -> io::Result<Option<Region>> {
 fn free_places(maps: &str, addresses: &Range<usize>, len: usize) -> Vec<usize> {
     let mut places = Vec::new();
     let mut gap_start = 0;
-    for line in maps.lines() {
-        let range = line.split_once(' ').and_then(|(range, _)| range.split_once('-'));
-        let number = |text| usize::from_str_radix(text, 16).ok();
-        let Some((start, end)) = range.and_then(|(start, end)| Some((number(start)?, number(end)?))) else { continue };
+    for Range { start, end } in ranges(maps) {
         if start.saturating_sub(gap_start) >= len {
             places.push(if start <= addresses.start { start - len } else { gap_start });
         }
         gap_start = end;
     }
     places
+}
+
+/// Addresses at which something is mapped; none if the system doesn't tell.
+pub(crate) fn mapped_ranges() -> Vec<Range<usize>> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    ranges(&maps).collect()
+}
+
+/// The ranges in the text of `/proc/self/maps`, in order.
+fn ranges(maps: &str) -> impl Iterator<Item = Range<usize>> {
+    maps.lines().filter_map(|line| {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        let number = |text| usize::from_str_radix(text, 16).ok();
+        Some(number(start)?..number(end)?)
+    })
 }
 
 #[cfg(test)]
