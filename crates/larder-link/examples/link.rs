@@ -22,7 +22,8 @@ fn main() -> anyhow::Result<()> {
         .iter()
         .map(|path| std::fs::read(path).with_context(|| path.clone()))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let objects: Vec<_> = paths.iter().zip(&contents).map(|(name, bytes)| Object { name, bytes }).collect();
+    let inputs = paths.iter().zip(&contents).zip(0..);
+    let objects: Vec<_> = inputs.map(|((name, bytes), module)| Object { name, bytes, module }).collect();
     let names: Vec<&[u8]> = exports.iter().map(String::as_bytes).collect();
     let exports = if names.is_empty() { Exports::All } else { Exports::Only(&names) };
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
