@@ -255,10 +255,6 @@ fn verify(file: &ImageFile) -> Result<(), LoadError> {
     verify_digest(bytes).map_err(|source| LoadError::Image { path: path.to_owned(), source })
 }
 
-/// R and code up to this are one mapping, executable as a whole: a process may have 65 530 mappings, and sessions have tens of thousands of small
-/// images.
-const SMALL_LEN: u64 = 16 * PAGE;
-
 /// Maps the image: R, code, data, zeros.
 ///
 /// No page is touched here: a page that is present must be taken out of the processor's tables again when its rights change, which
@@ -266,8 +262,7 @@ const SMALL_LEN: u64 = 16 * PAGE;
 fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
     let mut region = Region::of_file_aligned(file.as_fd(), header.mem_len, header.align, header.align_at)?;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
-    let is_small = header.rw.offset <= SMALL_LEN;
-    region.make_code(if is_small { 0 } else { header.rx.offset }..header.rw.offset)?;
+    region.make_code(header.rx.offset..header.rw.offset)?;
     region.make_data(header.rw.offset..data_end)?;
     // SAFETY: nobody refers to bytes of the region.
     unsafe { region.map_zeros(data_end..header.mem_len) }?;

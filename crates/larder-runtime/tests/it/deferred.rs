@@ -152,13 +152,9 @@ fn all_at_once_gives_the_pages_of_code_back_to_the_file() {
     let image = waiting(&IMAGES[0]);
     let dirty = || {
         let smaps = std::fs::read_to_string("/proc/self/smaps").expect("Linux has it");
-        let number = |line: &str| line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
-        let mut is_code = false;
-        let lines = smaps.lines().filter_map(|line| {
-            is_code = if line.contains('-') { line.contains("r-xp") && line.contains("compiled") } else { is_code };
-            if is_code && line.starts_with("Anonymous:") { number(line) } else { None }
-        });
-        lines.sum::<u64>()
+        let lines = smaps.lines().skip_while(|line| !(line.contains("r-xp") && line.contains("compiled")));
+        let line = lines.into_iter().find(|line| line.starts_with("Anonymous:")).expect("the code is mapped");
+        line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number")
     };
     assert_ne!(dirty(), 0);
     let mappings = || std::fs::read_to_string("/proc/self/maps").expect("Linux has it");

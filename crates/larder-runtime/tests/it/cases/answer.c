@@ -1,2 +1,0 @@
-// Code and nothing else.
-long answer(void) { return 42; }
