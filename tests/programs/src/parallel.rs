@@ -34,6 +34,7 @@ mod tests {
     use super::*;
     use anyhow::bail;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     #[test]
     fn everything_is_done_once() -> Result<()> {
@@ -52,7 +53,11 @@ mod tests {
         let things: Vec<_> = (0..10_000).collect();
         let result = for_each(&things, |_| match done.fetch_add(1, Ordering::Relaxed) {
             0 => bail!("the first"),
-            _ => Ok(()),
+            // So that the failure is heard of before the rest is done, whoever is slow.
+            _ => {
+                thread::sleep(Duration::from_millis(1));
+                Ok(())
+            }
         });
         assert!(result.is_err());
         assert!(done.into_inner() < things.len());
