@@ -1,6 +1,6 @@
 //! Larder for C and C++: what `include/larder.h` declares, and nothing else.
 //!
-//! Everything goes through [`border`]: no panic leaves it, and each failure becomes a `larder_error`. The functions here translate; what they do is
+//! Everything goes through `border.rs`: no panic leaves it, and each failure becomes a `larder_error`. The functions here translate; what they do is
 //! `larder`'s.
 //!
 //! The header is written by hand, since it is what users read; a test compares its declarations with the functions here.
