@@ -14,7 +14,6 @@ mod unavailable;
 
 use crate::error::Error;
 use crate::larder::{Larder, Progress};
-use crate::module::Module;
 use crate::observe::Event;
 use crate::options::CompileOptions;
 use crate::prepared::Prepared;
@@ -168,14 +167,14 @@ impl Session {
         Ok(())
     }
 
-    /// Asks `make` for IR when a function was dropped: a module that defines a function of that name and type, made for what the host's objects are now.
-    /// It may have a key, so that a later start needs no IR. Where `make` has none, the module that the image carries is used, if all that failed is
-    /// that objects have changed whose contents stand in it.
-    pub fn recompile_with(
+    /// Asks `make` for IR or objects when a function was dropped: a program that defines a function of that name and type, made for what the host's objects
+    /// are now. It may have a key, so that a later start needs no IR. Where `make` has none, the module that the image carries is used, if all that
+    /// failed is that objects have changed whose contents stand in it.
+    pub fn recompile_with<P: Into<Program<'static>>>(
         &self,
-        make: impl Fn(&DroppedUnit<'_>) -> Option<Module<'static>> + Send + Sync + 'static,
+        make: impl Fn(&DroppedUnit<'_>) -> Option<P> + Send + Sync + 'static,
     ) -> &Self {
-        lock(&self.0.policy).recompile = Some(Arc::new(make));
+        lock(&self.0.policy).recompile = Some(Arc::new(move |unit| make(unit).map(Into::into)));
         self
     }
 

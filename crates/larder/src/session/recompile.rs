@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::module::Module;
 use crate::observe::Event;
 use crate::options::{CompileOptions, Exports, ThreadLocals};
+use crate::program::Program;
 use crate::start::{NEVER, Start};
 use larder_format::wire::UnitRequest;
 use larder_runtime::{Address, Dropped, FailedGuard, GuardFailure, Resolve, Wanted};
@@ -31,8 +32,8 @@ pub struct DroppedUnit<'a> {
     pub failed: &'a [FailedGuard],
 }
 
-/// Makes IR for a function that was dropped.
-pub(super) type Callback = Arc<dyn Fn(&DroppedUnit<'_>) -> Option<Module<'static>> + Send + Sync>;
+/// Makes IR or objects for a function that was dropped.
+pub(super) type Callback = Arc<dyn Fn(&DroppedUnit<'_>) -> Option<Program<'static>> + Send + Sync>;
 
 /// When dropped functions are compiled again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,9 +62,9 @@ impl Shared {
         let asked = DroppedUnit { code: &told.name, name: &dropped.name, failed: &dropped.failed };
         let callback = super::lock(&self.policy).recompile.clone();
         let original = Original::of(image)?;
-        let (module, unit) = match callback.and_then(|callback| callback(&asked)) {
-            Some(module) => (module, None),
-            None => (original.module(&dropped.name)?, Some(original.request(dropped)?)),
+        let (program, unit) = match callback.and_then(|callback| callback(&asked)) {
+            Some(program) => (program, None),
+            None => (original.module(&dropped.name)?.into(), Some(original.request(dropped)?)),
         };
         let options = CompileOptions {
             exports: Exports::Only(vec![dropped.name.clone()]),
@@ -73,7 +74,7 @@ impl Shared {
             ..image.options.clone()
         };
         let mut start = Start::new(&self.larder, &options, &NEVER).with_unit(unit);
-        let prepared = start.prepare(module.into(), &mut |_| {})?;
+        let prepared = start.prepare(program, &mut |_| {})?;
         let session = Session(Arc::clone(self));
         // SAFETY: whoever loaded the original has promised as much for what the callback makes, and the module is the original's own.
         let code = unsafe { session.start(prepared, options, Some(&original)) }?;

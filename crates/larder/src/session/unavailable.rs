@@ -10,7 +10,7 @@ use super::lock;
 use larder_runtime::{Address, Call, Dropped, FailedGuard, Unavailable, UnitId};
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread::{self, ThreadId};
 
@@ -59,7 +59,7 @@ impl fmt::Display for Unusable {
 /// Calls code, and answers a [`CallError`] if it comes to a function that can't be called. Other panics go on.
 ///
 /// The frames between are unwound, so destructors of theirs run. Functions without unwind information (`nounwind` without `uwtable` in IR) can't be
-/// unwound through; the process ends then.
+/// unwound through; the process ends then. The error is no panic that a hook hears of: nothing is printed.
 ///
 /// # Errors
 /// The function, and why it can't be called.
@@ -142,7 +142,8 @@ impl Keeper {
         let handler = self.session.upgrade().and_then(|session| lock(&session.policy).handler.clone());
         match handler.and_then(|handler| handler(&error)) {
             Some(address) => address,
-            None => panic_any(error),
+            // Nothing is printed: who catches it decides about that.
+            None => resume_unwind(Box::new(error)),
         }
     }
 }
