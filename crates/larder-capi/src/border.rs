@@ -1,121 +1,137 @@
 //! The border to C: what comes over it is checked, and nothing unwinds over it.
+//!
+//! What C hands over has types of its own here. Nobody makes values of them but C, whose programs promise by the header what they stand for; so the
+//! functions of this library need no unsafe code of their own to read them.
 
 use crate::error::{Kind, larder_error};
-use std::ffi::{CStr, c_char};
+use crate::exception;
+use crate::handle::Handle;
+use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What went wrong on this side.
 pub(crate) type Result<T> = std::result::Result<T, Box<larder_error>>;
 
-/// Runs what a function does. An error goes to `error`, unless that is null; a panic is an error of its own.
-///
-/// # Safety
-/// `error` is null, or may be written.
-pub(crate) unsafe fn guarded<T>(error: *mut *mut larder_error, body: impl FnOnce() -> Result<T>) -> Option<T> {
-    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(larder_error::of_panic(&*panic)));
-    match result {
+/// Where a caller wants an answer: `TYPE *`.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct Place<T>(*mut T);
+
+impl<T> Place<T> {
+    /// Writes the answer; says whether somebody wants one.
+    pub(crate) fn set(self, value: T) -> bool {
+        if !self.0.is_null() {
+            // SAFETY: it may be written, by the header.
+            unsafe { self.0.write(value) };
+        }
+        !self.0.is_null()
+    }
+}
+
+/// Where a caller wants errors: `larder_error **`.
+pub(crate) type ErrorPlace = Place<Handle<larder_error>>;
+
+/// Runs what a function does. An error goes to its place; a panic, and an exception of a callback's, is an error of its own.
+pub(crate) fn guarded<T>(error: ErrorPlace, body: impl FnOnce() -> Result<T>) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(larder_error::of_panic(&*panic))) {
         Ok(value) => Some(value),
         Err(why) => {
-            if !error.is_null() {
-                // SAFETY: the caller's promise.
-                unsafe { error.write(Box::into_raw(why)) };
+            if !error.0.is_null() {
+                error.set(Handle::give(*why));
             }
             None
         }
     }
 }
 
-/// Runs what can't fail but by a fault of this library, of which nobody can be told.
-pub(crate) fn quiet<T: Default>(body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_default()
+/// The same, for functions that say whether they did it.
+pub(crate) fn done(error: ErrorPlace, body: impl FnOnce() -> Result<()>) -> bool {
+    guarded(error, body).is_some()
 }
 
-/// The object behind a pointer.
-///
-/// # Safety
-/// The pointer is null, or this library has returned it for that type and it was not freed.
-pub(crate) unsafe fn get<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
-    // SAFETY: the caller's promise.
-    unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
+/// The same, for functions that make an object.
+pub(crate) fn made<T: Send + Sync + 'static>(error: ErrorPlace, body: impl FnOnce() -> Result<T>) -> Handle<T> {
+    guarded(error, || Ok(Handle::give(body()?))).unwrap_or_default()
 }
 
-/// The same, to be changed.
-///
-/// # Safety
-/// As for [`get`], and nobody else uses the object meanwhile.
-pub(crate) unsafe fn get_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T> {
-    // SAFETY: the caller's promise.
-    unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
+/// Frees an object. Whatever becomes of it, and if there is none, nobody is told.
+pub(crate) fn free<T: Send + Sync + 'static>(handle: Handle<T>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(handle.take(""))));
 }
 
-/// Frees what `Box::into_raw` gave away; null is nothing.
-///
-/// # Safety
-/// The pointer is null, or this library has returned it for that type and it was not freed.
-pub(crate) unsafe fn free<T>(pointer: *mut T) {
-    if !pointer.is_null() {
-        // SAFETY: the caller's promise.
-        let object = unsafe { Box::from_raw(pointer) };
-        quiet(|| drop(object));
+/// A string: `const char *`.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct Text(*const c_char);
+
+impl Text {
+    /// What it says; `name` is what the header calls the argument.
+    pub(crate) fn get(&self, name: &str) -> Result<&str> {
+        self.optional(name)?.ok_or_else(|| null(name))
+    }
+
+    /// The same for one that may be left out.
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>> {
+        if self.0.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: it ends with a NUL and stays during the call, by the header.
+        let text = unsafe { CStr::from_ptr(self.0) };
+        let text = text.to_str();
+        text.map(Some).map_err(|error| larder_error::new(Kind::Argument, format!("{name} is no UTF-8: {error}")))
     }
 }
 
-/// A string.
-///
-/// # Safety
-/// The pointer is null, or a NUL-terminated string that exists during the call of this library.
-pub(crate) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
-    if pointer.is_null() {
-        return Err(null(name));
+/// The first of several values, whose number is another argument: `const TYPE *`.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct Array<T>(*const T);
+
+impl<T> Array<T> {
+    /// All of them.
+    pub(crate) fn get(&self, len: usize, name: &str) -> Result<&[T]> {
+        if len == 0 {
+            return Ok(&[]);
+        }
+        if self.0.is_null() {
+            return Err(null(name));
+        }
+        // SAFETY: there are so many, by the header.
+        Ok(unsafe { std::slice::from_raw_parts(self.0, len) })
     }
-    // SAFETY: the caller's promise.
-    let text = unsafe { CStr::from_ptr(pointer) };
-    text.to_str().map_err(|error| larder_error::new(Kind::Argument, format!("{name} is no UTF-8: {error}")))
 }
 
-/// A string that may be left out.
-///
-/// # Safety
-/// As for [`text`].
-pub(crate) unsafe fn optional_text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a str>> {
-    // SAFETY: the caller's promise.
-    if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
-}
-
-/// An array.
-///
-/// # Safety
-/// The pointer is null, or there are so many elements behind it during the call of this library.
-pub(crate) unsafe fn slice<'a, T>(pointer: *const T, len: usize, name: &str) -> Result<&'a [T]> {
-    if len == 0 {
-        return Ok(&[]);
-    }
-    if pointer.is_null() {
-        return Err(null(name));
-    }
-    // SAFETY: the caller's promise.
-    Ok(unsafe { std::slice::from_raw_parts(pointer, len) })
-}
-
-fn null(name: &str) -> Box<larder_error> {
+pub(crate) fn null(name: &str) -> Box<larder_error> {
     larder_error::new(Kind::Argument, format!("{name} is NULL"))
 }
 
-/// A pointer of the host's that callbacks get back. What it points to is the host's affair, on whatever thread.
+/// A function of the host's, and the pointer that it gets back. What that points to is the host's affair, on whatever thread.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Context(*mut std::ffi::c_void);
+pub(crate) struct Callback<F> {
+    /// What an error calls it.
+    name: &'static str,
+    function: F,
+    context: *mut c_void,
+}
 
 // SAFETY: the header asks the host for a context that may be used on the threads on which the callback runs.
-unsafe impl Send for Context {}
+unsafe impl<F: Send> Send for Callback<F> {}
 // SAFETY: as above.
-unsafe impl Sync for Context {}
+unsafe impl<F: Sync> Sync for Callback<F> {}
 
-impl Context {
-    pub(crate) fn new(pointer: *mut std::ffi::c_void) -> Context {
-        Context(pointer)
+impl<F: Copy> Callback<F> {
+    /// `name` is what the header calls the argument.
+    pub(crate) fn new(name: &'static str, function: Option<F>, context: *mut c_void) -> Result<Callback<F>> {
+        Ok(Callback { name, function: function.ok_or_else(|| null(name))?, context })
     }
 
-    pub(crate) fn get(&self) -> *mut std::ffi::c_void {
-        self.0
+    /// Calls it. An exception that it throws ends here, and goes on as a panic until [`guarded`] makes an error of it.
+    pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
+        exception::stop(self.name, || call(self.function, self.context))
+    }
+
+    /// Calls it, and lets through what it throws.
+    pub(crate) fn call_throwing<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
+        call(self.function, self.context)
     }
 }

@@ -1,8 +1,10 @@
 //! Errors: a kind to act on, and words for people.
 
 use crate::border::free;
-use larder::Error;
+use crate::exception::Thrown;
+use crate::handle::Handle;
 use larder::runtime::LoadError;
+use larder::{CallError, Error};
 use std::any::Any;
 use std::ffi::{CString, c_char};
 
@@ -23,6 +25,8 @@ pub(crate) enum Kind {
     Cancelled = 11,
     System = 12,
     Internal = 13,
+    Unusable = 14,
+    Callback = 15,
 }
 
 /// `larder_error`.
@@ -37,7 +41,14 @@ impl larder_error {
         Box::new(larder_error { kind, message: c_text(&message.into()) })
     }
 
+    /// What went on as a panic: a callback's exception, a call that can't be made, or a fault of this library.
     pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Box<larder_error> {
+        if let Some(Thrown(words)) = panic.downcast_ref() {
+            return larder_error::new(Kind::Callback, words.clone());
+        }
+        if let Some(error) = panic.downcast_ref::<CallError>() {
+            return larder_error::new(Kind::Unusable, error.to_string());
+        }
         let words = panic.downcast_ref::<String>().map(String::as_str);
         let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         larder_error::new(Kind::Internal, format!("a fault of this library: {words}"))
@@ -57,6 +68,7 @@ impl From<Error> for Box<larder_error> {
             Error::Different { .. } => Kind::Different,
             Error::Cancelled => Kind::Cancelled,
             Error::Thread { .. } | Error::Write { .. } => Kind::System,
+            Error::Unusable(_) | Error::Dropped(_) | Error::NotRecompiled { .. } => Kind::Unusable,
             _ => Kind::Load,
         };
         larder_error::new(kind, error.to_string())
@@ -69,32 +81,37 @@ pub(crate) fn c_text(text: &str) -> CString {
     CString::new(shown).unwrap_or_default()
 }
 
+/// Text of an object's that C reads while the object exists; "" if there is none.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Shown(*const c_char);
+
+impl Default for Shown {
+    fn default() -> Self {
+        Shown(c"".as_ptr())
+    }
+}
+
+impl From<&CString> for Shown {
+    fn from(text: &CString) -> Self {
+        Shown(text.as_ptr())
+    }
+}
+
 /// `larder_error_get_kind`.
-///
-/// # Safety
-/// The error is one of this library's, and not freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_error_get_kind(error: *const larder_error) -> u32 {
-    // SAFETY: the caller's promise.
-    unsafe { error.as_ref() }.map_or(0, |error| error.kind as u32)
+pub extern "C" fn larder_error_get_kind(error: Handle<larder_error>) -> u32 {
+    error.read(|error| error.kind as u32)
 }
 
 /// `larder_error_message`.
-///
-/// # Safety
-/// As for [`larder_error_get_kind`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_error_message(error: *const larder_error) -> *const c_char {
-    // SAFETY: the caller's promise.
-    unsafe { error.as_ref() }.map_or(c"".as_ptr(), |error| error.message.as_ptr())
+pub extern "C" fn larder_error_message(error: Handle<larder_error>) -> Shown {
+    error.read(|error| Shown::from(&error.message))
 }
 
 /// `larder_error_free`.
-///
-/// # Safety
-/// The error is null, or one of this library's and not freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_error_free(error: *mut larder_error) {
-    // SAFETY: the caller's promise.
-    unsafe { free(error) };
+pub extern "C" fn larder_error_free(error: Handle<larder_error>) {
+    free(error);
 }

@@ -1,147 +1,133 @@
 //! Options: what reaches the code.
 
-use crate::border::{free, get_mut, guarded, optional_text, slice, text};
+use crate::border::{Array, ErrorPlace, Result, Text, free};
+use crate::changeable::{Changeable, change};
 use crate::error::{Kind, larder_error};
-use larder::{CompileOptions, Cpu, Exports};
+use crate::handle::Handle;
+use crate::settings::choose;
+use larder::{CompileOptions, Cpu, Exports, RawPointers, Split};
 use std::ffi::c_char;
 
 /// `larder_options`.
-#[derive(Debug, Default)]
-pub struct larder_options(pub(crate) CompileOptions);
+pub type larder_options = Changeable<CompileOptions>;
 
 /// `larder_options_new`.
 #[unsafe(no_mangle)]
-pub extern "C" fn larder_options_new() -> *mut larder_options {
-    Box::into_raw(Box::default())
+pub extern "C" fn larder_options_new() -> Handle<larder_options> {
+    Changeable::make()
 }
 
 /// `larder_options_free`.
-///
-/// # Safety
-/// Null, or this library's and not freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_free(options: *mut larder_options) {
-    // SAFETY: the caller's promise.
-    unsafe { free(options) };
+pub extern "C" fn larder_options_free(options: Handle<larder_options>) {
+    free(options);
 }
 
 fn argument(error: impl ToString) -> Box<larder_error> {
     larder_error::new(Kind::Argument, error.to_string())
 }
 
-/// `larder_options_set_level`.
-///
-/// # Safety
-/// As the header says.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_set_level(
-    options: *mut larder_options,
-    level: c_char,
-    error: *mut *mut larder_error,
+fn set(
+    options: Handle<larder_options>,
+    error: ErrorPlace,
+    set: impl FnOnce(&mut CompileOptions) -> Result<()>,
 ) -> bool {
-    let set = || {
-        let level = char::from(level as u8).to_string().parse().map_err(argument)?;
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(options, "options") }?.0.level = level;
+    change(options, "options", error, set)
+}
+
+/// `larder_options_set_level`.
+#[unsafe(no_mangle)]
+pub extern "C" fn larder_options_set_level(options: Handle<larder_options>, level: c_char, error: ErrorPlace) -> bool {
+    set(options, error, |options| {
+        options.level = char::from(level as u8).to_string().parse().map_err(argument)?;
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
+    })
 }
 
 /// `larder_options_set_passes`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_set_passes(
-    options: *mut larder_options,
-    passes: *const c_char,
-    error: *mut *mut larder_error,
-) -> bool {
-    let set = || {
-        // SAFETY: the caller's promise.
-        let passes = unsafe { optional_text(passes, "passes") }?.map(str::to_owned);
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(options, "options") }?.0.passes = passes;
+pub extern "C" fn larder_options_set_passes(options: Handle<larder_options>, passes: Text, error: ErrorPlace) -> bool {
+    set(options, error, |options| {
+        options.passes = passes.optional("passes")?.map(str::to_owned);
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
+    })
 }
 
 /// `larder_options_set_cpu`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_set_cpu(
-    options: *mut larder_options,
-    cpu: *const c_char,
-    features: *const c_char,
-    error: *mut *mut larder_error,
+pub extern "C" fn larder_options_set_cpu(
+    options: Handle<larder_options>,
+    cpu: Text,
+    features: Text,
+    error: ErrorPlace,
 ) -> bool {
-    let set = || {
-        // SAFETY: the caller's promise.
-        let base = unsafe { text(cpu, "cpu") }?.parse().map_err(argument)?;
+    set(options, error, |options| {
+        let base = cpu.get("cpu")?.parse().map_err(argument)?;
         let mut cpu = Cpu { base, ..Cpu::default() };
-        // SAFETY: the caller's promise.
-        if let Some(features) = unsafe { optional_text(features, "features") }? {
+        if let Some(features) = features.optional("features")? {
             cpu.change(features).map_err(argument)?;
         }
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(options, "options") }?.0.cpu = cpu;
+        options.cpu = cpu;
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
+    })
 }
 
 /// `larder_options_set_exports`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_set_exports(
-    options: *mut larder_options,
-    names: *const *const c_char,
+pub extern "C" fn larder_options_set_exports(
+    options: Handle<larder_options>,
+    names: Array<Text>,
     count: usize,
-    error: *mut *mut larder_error,
+    error: ErrorPlace,
 ) -> bool {
-    let set = || {
-        // SAFETY: the caller's promise.
-        let names = unsafe { slice(names, count, "names") }?.iter();
-        // SAFETY: the caller's promise.
-        let names = names.map(|name| unsafe { text(*name, "a name") }.map(str::to_owned));
-        let names = names.collect::<Result<_, _>>()?;
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(options, "options") }?.0.exports = Exports::Only(names);
+    set(options, error, |options| {
+        let names = names.get(count, "names")?.iter().map(|name| name.get("a name").map(str::to_owned));
+        options.exports = Exports::Only(names.collect::<Result<_>>()?);
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
+    })
 }
 
 /// `larder_options_set_keep_source`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_set_keep_source(options: *mut larder_options, keep: bool) {
-    // SAFETY: the caller's promise.
-    if let Some(options) = unsafe { options.as_mut() } {
-        options.0.keep_source = keep;
-    }
+pub extern "C" fn larder_options_set_keep_source(
+    options: Handle<larder_options>,
+    keep: bool,
+    error: ErrorPlace,
+) -> bool {
+    set(options, error, |options| {
+        options.keep_source = keep;
+        Ok(())
+    })
 }
 
 /// `larder_options_set_lto`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_options_set_lto(options: *mut larder_options, lto: bool) {
-    // SAFETY: the caller's promise.
-    if let Some(options) = unsafe { options.as_mut() } {
-        options.0.lto = lto;
-    }
+pub extern "C" fn larder_options_set_lto(options: Handle<larder_options>, lto: bool, error: ErrorPlace) -> bool {
+    set(options, error, |options| {
+        options.lto = lto;
+        Ok(())
+    })
+}
+
+/// `larder_options_set_split`.
+#[unsafe(no_mangle)]
+pub extern "C" fn larder_options_set_split(options: Handle<larder_options>, split: u32, error: ErrorPlace) -> bool {
+    set(options, error, |options| {
+        options.split = choose("larder_split", &[Split::Auto, Split::Whole, Split::Groups], split)?;
+        Ok(())
+    })
+}
+
+/// `larder_options_set_raw_pointers`.
+#[unsafe(no_mangle)]
+pub extern "C" fn larder_options_set_raw_pointers(
+    options: Handle<larder_options>,
+    raw_pointers: u32,
+    error: ErrorPlace,
+) -> bool {
+    set(options, error, |options| {
+        let ways = [RawPointers::Ignore, RawPointers::Rescue, RawPointers::Strict];
+        options.raw_pointers = choose("larder_raw_pointers", &ways, raw_pointers)?;
+        Ok(())
+    })
 }

@@ -1,10 +1,12 @@
-//! Sessions.
+//! Sessions: names that images see.
 
-use crate::border::{Context, free, get, guarded, quiet, slice, text};
+use crate::border::{Array, Callback, ErrorPlace, Text, done, free, made};
 use crate::code::larder_code;
-use crate::error::larder_error;
+use crate::error::{Kind, larder_error};
+use crate::handle::Handle;
 use crate::settings::larder_opened;
 use larder::Session;
+use larder::runtime::{Address, Deferral};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
@@ -13,136 +15,127 @@ use std::sync::Arc;
 pub struct larder_session(pub(crate) Session);
 
 /// `larder_resolver`.
-pub type larder_resolver = Option<extern "C" fn(*mut c_void, *const c_char) -> *const c_void>;
+pub type larder_resolver = Option<Resolve>;
+type Resolve = extern "C-unwind" fn(*mut c_void, *const c_char) -> Address;
 
 /// `larder_session_new`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_new(larder: *const larder_opened) -> *mut larder_session {
-    // SAFETY: the caller's promise.
-    let new = || unsafe { larder.as_ref() }.map(|larder| Box::new(larder_session(Session::new(Arc::clone(&larder.0)))));
-    quiet(new).map_or(std::ptr::null_mut(), Box::into_raw)
+pub extern "C" fn larder_session_new(larder: Handle<larder_opened>, error: ErrorPlace) -> Handle<larder_session> {
+    made(error, || Ok(larder_session(Session::new(Arc::clone(&larder.get("larder")?.0)))))
 }
 
 /// `larder_session_free`.
-///
-/// # Safety
-/// Null, or this library's and not freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_free(session: *mut larder_session) {
-    // SAFETY: the caller's promise.
-    unsafe { free(session) };
+pub extern "C" fn larder_session_free(session: Handle<larder_session>) {
+    free(session);
 }
 
 /// `larder_session_define`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_define(
-    session: *const larder_session,
-    name: *const c_char,
-    address: *const c_void,
-    error: *mut *mut larder_error,
+pub extern "C" fn larder_session_define(
+    session: Handle<larder_session>,
+    name: Text,
+    address: Address,
+    error: ErrorPlace,
 ) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { larder_session_define_all(session, &raw const name, &raw const address, 1, error) }
+    done(error, || {
+        session.get("session")?.0.define(name.get("name")?, address);
+        Ok(())
+    })
 }
 
 /// `larder_session_define_all`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_define_all(
-    session: *const larder_session,
-    names: *const *const c_char,
-    addresses: *const *const c_void,
+pub extern "C" fn larder_session_define_all(
+    session: Handle<larder_session>,
+    names: Array<Text>,
+    addresses: Array<Address>,
     count: usize,
-    error: *mut *mut larder_error,
+    error: ErrorPlace,
 ) -> bool {
-    let define = || {
-        // SAFETY: the caller's promise.
-        let session = unsafe { get(session, "session") }?;
-        // SAFETY: the caller's promise.
-        let names = unsafe { slice(names, count, "names") }?.iter();
-        // SAFETY: the caller's promise.
-        let addresses = unsafe { slice(addresses, count, "addresses") }?;
-        // SAFETY: the caller's promise.
-        let names = names.map(|name| unsafe { text(*name, "name") }).collect::<Result<Vec<_>, _>>()?;
-        session.0.define_all(names.into_iter().zip(addresses.iter().map(|address| address.cast())));
+    done(error, || {
+        session.get("session")?.0.define_all(table(&names, &addresses, count)?);
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, define) }.is_some()
+    })
+}
+
+/// Names with their addresses.
+pub(crate) fn table<'a>(
+    names: &'a Array<Text>,
+    addresses: &'a Array<Address>,
+    count: usize,
+) -> crate::border::Result<Vec<(&'a str, Address)>> {
+    let rows = names.get(count, "names")?.iter().zip(addresses.get(count, "addresses")?);
+    rows.map(|(name, address)| Ok((name.get("a name")?, *address))).collect()
 }
 
 /// `larder_session_undefine`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_undefine(session: *const larder_session, name: *const c_char) -> bool {
-    quiet(|| {
-        // SAFETY: the caller's promise.
-        let (session, name) = (unsafe { session.as_ref() }, unsafe { text(name, "name") });
-        session.is_some_and(|session| name.is_ok_and(|name| session.0.undefine(name)))
+pub extern "C" fn larder_session_undefine(session: Handle<larder_session>, name: Text) -> bool {
+    session.read(|session| name.get("name").is_ok_and(|name| session.0.undefine(name)))
+}
+
+/// `larder_session_defer`.
+#[unsafe(no_mangle)]
+pub extern "C" fn larder_session_defer(
+    session: Handle<larder_session>,
+    name: Text,
+    kind: u32,
+    error: ErrorPlace,
+) -> bool {
+    done(error, || {
+        let kind = match kind {
+            1 => Deferral::Function,
+            2 => Deferral::Data,
+            other => return Err(larder_error::new(Kind::Argument, format!("{other} is no larder_deferral"))),
+        };
+        session.get("session")?.0.defer(name.get("name")?, kind);
+        Ok(())
     })
 }
 
 /// `larder_session_use_process_symbols`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_use_process_symbols(session: *const larder_session) {
-    // SAFETY: the caller's promise.
-    if let Some(session) = unsafe { session.as_ref() } {
-        session.0.use_process_symbols();
-    }
+pub extern "C" fn larder_session_use_process_symbols(session: Handle<larder_session>, error: ErrorPlace) -> bool {
+    done(error, || {
+        session.get("session")?.0.use_process_symbols();
+        Ok(())
+    })
 }
 
 /// `larder_session_resolve_with`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_resolve_with(
-    session: *const larder_session,
+pub extern "C" fn larder_session_resolve_with(
+    session: Handle<larder_session>,
     resolver: larder_resolver,
     context: *mut c_void,
-) {
-    let context = Context::new(context);
-    // SAFETY: the caller's promise.
-    if let (Some(session), Some(resolver)) = (unsafe { session.as_ref() }, resolver) {
-        session.0.resolve_with(move |wanted| {
-            let address = resolver(context.get(), wanted.name.as_ptr());
-            (!address.is_null()).then_some(address.cast())
+    error: ErrorPlace,
+) -> bool {
+    done(error, || {
+        let resolver = Callback::new("resolver", resolver, context)?;
+        session.get("session")?.0.resolve_with(move |wanted| {
+            let address = resolver.call(|resolve, context| resolve(context, wanted.name.as_ptr()));
+            (!address.is_null()).then_some(address)
         });
-    }
+        Ok(())
+    })
 }
 
 /// `larder_session_keep`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_keep(session: *const larder_session, code: *const larder_code) {
-    // SAFETY: the caller's promise.
-    if let (Some(session), Some(code)) = (unsafe { session.as_ref() }, unsafe { code.as_ref() }) {
-        session.0.keep(code.code());
-    }
+pub extern "C" fn larder_session_keep(
+    session: Handle<larder_session>,
+    code: Handle<larder_code>,
+    error: ErrorPlace,
+) -> bool {
+    done(error, || {
+        session.get("session")?.0.keep(code.get("code")?.code());
+        Ok(())
+    })
 }
 
 /// `larder_session_release`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_session_release(session: *const larder_session, code: *const larder_code) -> bool {
-    // SAFETY: the caller's promise.
-    let (session, code) = (unsafe { session.as_ref() }, unsafe { code.as_ref() });
-    session.is_some_and(|session| code.is_some_and(|code| session.0.release(code.code())))
+pub extern "C" fn larder_session_release(session: Handle<larder_session>, code: Handle<larder_code>) -> bool {
+    session.read(|session| code.read(|code| session.0.release(code.code())))
 }

@@ -1,184 +1,151 @@
 //! Settings, and the larder that they open.
 
-use crate::border::{Context, Result, free, get, get_mut, guarded, quiet, text};
+use crate::border::{Callback, ErrorPlace, Place, Result, Text, done, free, made, null};
+use crate::changeable::{Changeable, change};
 use crate::error::{Kind, c_text, larder_error};
+use crate::handle::Handle;
 use larder::{Event, Larder, Observer, Settings, StorePlace, Trust};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// `larder_settings`.
-#[derive(Debug, Default)]
-pub struct larder_settings(Settings);
+pub type larder_settings = Changeable<Settings>;
 
 /// `larder`, which Rust has as the name of a crate already.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct larder_opened(pub(crate) Arc<Larder>);
 
 /// `larder_observer`.
-pub type larder_observer = Option<extern "C" fn(*mut c_void, u32, *const c_char)>;
+pub type larder_observer = Option<Hear>;
+type Hear = extern "C-unwind" fn(*mut c_void, u32, *const c_char);
 
 /// `larder_settings_new`.
 #[unsafe(no_mangle)]
-pub extern "C" fn larder_settings_new() -> *mut larder_settings {
-    Box::into_raw(Box::default())
+pub extern "C" fn larder_settings_new() -> Handle<larder_settings> {
+    Changeable::make()
 }
 
 /// `larder_settings_free`.
-///
-/// # Safety
-/// Null, or this library's and not freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_free(settings: *mut larder_settings) {
-    // SAFETY: the caller's promise.
-    unsafe { free(settings) };
+pub extern "C" fn larder_settings_free(settings: Handle<larder_settings>) {
+    free(settings);
+}
+
+fn set(settings: Handle<larder_settings>, error: ErrorPlace, set: impl FnOnce(&mut Settings) -> Result<()>) -> bool {
+    change(settings, "settings", error, set)
 }
 
 /// `larder_settings_set_store`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_store(
-    settings: *mut larder_settings,
-    dir: *const c_char,
-    error: *mut *mut larder_error,
-) -> bool {
-    let set = || {
-        // SAFETY: the caller's promise.
-        let dir = unsafe { text(dir, "dir") }?;
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(settings, "settings") }?.0.store = StorePlace::Dir(dir.into());
+pub extern "C" fn larder_settings_set_store(settings: Handle<larder_settings>, dir: Text, error: ErrorPlace) -> bool {
+    set(settings, error, |settings| {
+        settings.store = StorePlace::Dir(dir.get("dir")?.into());
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
-}
-
-/// Changes settings that are there.
-///
-/// # Safety
-/// Null, or this library's, not freed and not used meanwhile.
-unsafe fn change(settings: *mut larder_settings, change: impl FnOnce(&mut Settings)) {
-    // SAFETY: the caller's promise.
-    if let Some(settings) = unsafe { settings.as_mut() } {
-        change(&mut settings.0);
-    }
+    })
 }
 
 /// `larder_settings_set_store_off`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_store_off(settings: *mut larder_settings) {
-    // SAFETY: the caller's promise.
-    unsafe { change(settings, |settings| settings.store = StorePlace::Off) };
+pub extern "C" fn larder_settings_set_store_off(settings: Handle<larder_settings>, error: ErrorPlace) -> bool {
+    set(settings, error, |settings| {
+        settings.store = StorePlace::Off;
+        Ok(())
+    })
 }
 
 /// `larder_settings_set_store_size_max`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_store_size_max(settings: *mut larder_settings, bytes: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { change(settings, |settings| settings.store_size_max = Some(bytes)) };
+pub extern "C" fn larder_settings_set_store_size_max(
+    settings: Handle<larder_settings>,
+    bytes: u64,
+    error: ErrorPlace,
+) -> bool {
+    set(settings, error, |settings| {
+        settings.store_size_max = Some(bytes);
+        Ok(())
+    })
 }
 
 /// `larder_settings_set_worker`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_worker(
-    settings: *mut larder_settings,
-    path: *const c_char,
-    error: *mut *mut larder_error,
-) -> bool {
-    let set = || {
-        // SAFETY: the caller's promise.
-        let path = unsafe { text(path, "path") }?;
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(settings, "settings") }?.0.worker = Some(path.into());
+pub extern "C" fn larder_settings_set_worker(settings: Handle<larder_settings>, path: Text, error: ErrorPlace) -> bool {
+    set(settings, error, |settings| {
+        settings.worker = Some(path.get("path")?.into());
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
+    })
 }
 
 /// `larder_settings_set_timeout_ms`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_timeout_ms(settings: *mut larder_settings, milliseconds: u64) {
-    let timeout = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
-    // SAFETY: the caller's promise.
-    unsafe { change(settings, |settings| settings.limits.timeout = timeout) };
+pub extern "C" fn larder_settings_set_timeout_ms(
+    settings: Handle<larder_settings>,
+    milliseconds: u64,
+    error: ErrorPlace,
+) -> bool {
+    set(settings, error, |settings| {
+        settings.limits.timeout = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+        Ok(())
+    })
 }
 
 /// `larder_settings_set_memory_max`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_memory_max(settings: *mut larder_settings, bytes: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { change(settings, |settings| settings.limits.memory_max = (bytes > 0).then_some(bytes)) };
+pub extern "C" fn larder_settings_set_memory_max(
+    settings: Handle<larder_settings>,
+    bytes: u64,
+    error: ErrorPlace,
+) -> bool {
+    set(settings, error, |settings| {
+        settings.limits.memory_max = (bytes > 0).then_some(bytes);
+        Ok(())
+    })
 }
 
 /// `larder_settings_set_threads`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_threads(settings: *mut larder_settings, count: u32) {
-    // SAFETY: the caller's promise.
-    unsafe { change(settings, |settings| settings.thread_count = (count > 0).then_some(count)) };
+pub extern "C" fn larder_settings_set_threads(
+    settings: Handle<larder_settings>,
+    count: u32,
+    error: ErrorPlace,
+) -> bool {
+    set(settings, error, |settings| {
+        settings.thread_count = (count > 0).then_some(count);
+        Ok(())
+    })
 }
 
 /// `larder_settings_set_trust`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_trust(
-    settings: *mut larder_settings,
-    trust: u32,
-    error: *mut *mut larder_error,
-) -> bool {
-    let set = || {
-        let trust = match trust {
-            0 => Trust::Usual,
-            1 => Trust::MustHit,
-            2 => Trust::Check,
-            other => return Err(larder_error::new(Kind::Argument, format!("{other} is no larder_trust"))),
-        };
-        // SAFETY: the caller's promise.
-        unsafe { get_mut(settings, "settings") }?.0.trust = trust;
+pub extern "C" fn larder_settings_set_trust(settings: Handle<larder_settings>, trust: u32, error: ErrorPlace) -> bool {
+    set(settings, error, |settings| {
+        settings.trust = choose("larder_trust", &[Trust::Usual, Trust::MustHit, Trust::Check], trust)?;
         Ok(())
-    };
-    // SAFETY: the caller's promise.
-    unsafe { guarded(error, set) }.is_some()
+    })
+}
+
+/// The value of an enumeration that begins at 0.
+pub(crate) fn choose<T: Copy>(name: &str, values: &[T], number: u32) -> Result<T> {
+    let value = usize::try_from(number).ok().and_then(|number| values.get(number));
+    value.copied().ok_or_else(|| larder_error::new(Kind::Argument, format!("{number} is no {name}")))
 }
 
 /// `larder_settings_set_observer`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_settings_set_observer(
-    settings: *mut larder_settings,
+pub extern "C" fn larder_settings_set_observer(
+    settings: Handle<larder_settings>,
     observer: larder_observer,
     context: *mut c_void,
-) {
-    let context = Context::new(context);
-    let observer = observer.map_or_else(Observer::default, |observer| {
-        Observer::new(move |event| observer(context.get(), kind_of(event), c_text(&event.to_string()).as_ptr()))
-    });
-    // SAFETY: the caller's promise.
-    unsafe { change(settings, |settings| settings.observer = observer) };
+    error: ErrorPlace,
+) -> bool {
+    set(settings, error, |settings| {
+        let observer = Callback::new("observer", observer, context)?;
+        settings.observer = Observer::new(move |event| {
+            let text = c_text(&event.to_string());
+            observer.call(|hear, context| hear(context, kind_of(event), text.as_ptr()));
+        });
+        Ok(())
+    })
 }
 
 /// `larder_event_kind`.
@@ -188,32 +155,26 @@ fn kind_of(event: &Event<'_>) -> u32 {
         Event::Miss { .. } => 2,
         Event::Compiled { .. } => 3,
         Event::Loaded { .. } => 4,
+        Event::Dropped { .. } => 5,
+        Event::Recompiled { .. } => 6,
+        Event::Failed { .. } => 7,
         _ => 0,
     }
 }
 
 /// `larder_open`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_open(settings: *const larder_settings) -> *mut larder_opened {
-    let open = || {
-        // SAFETY: the caller's promise.
-        let settings = unsafe { settings.as_ref() }.map(|settings| settings.0.clone());
-        Some(Box::new(larder_opened(Arc::new(Larder::open(settings.unwrap_or_default())))))
-    };
-    quiet(open).map_or(std::ptr::null_mut(), Box::into_raw)
+pub extern "C" fn larder_open(settings: Handle<larder_settings>, error: ErrorPlace) -> Handle<larder_opened> {
+    made(error, || {
+        let settings = settings.optional("settings")?.map(|settings| settings.with(|settings| settings.clone()));
+        Ok(larder_opened(Arc::new(Larder::open(settings.unwrap_or_default()))))
+    })
 }
 
 /// `larder_close`.
-///
-/// # Safety
-/// Null, or this library's and not closed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_close(larder: *mut larder_opened) {
-    // SAFETY: the caller's promise.
-    unsafe { free(larder) };
+pub extern "C" fn larder_close(larder: Handle<larder_opened>) {
+    free(larder);
 }
 
 /// `larder_counts`.
@@ -224,32 +185,32 @@ pub struct larder_counts {
     misses: u64,
     compiled: u64,
     loaded: u64,
+    dropped: u64,
+    recompiled: u64,
     compile_time_us: u64,
     load_time_us: u64,
 }
 
 /// `larder_get_counts`.
-///
-/// # Safety
-/// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn larder_get_counts(larder: *const larder_opened, counts: *mut larder_counts) {
-    let count = || -> Result<larder_counts> {
-        // SAFETY: the caller's promise.
-        let counts = unsafe { get(larder, "larder") }?.0.counts();
+pub extern "C" fn larder_get_counts(
+    larder: Handle<larder_opened>,
+    counts: Place<larder_counts>,
+    error: ErrorPlace,
+) -> bool {
+    done(error, || {
+        let counted = larder.get("larder")?.0.counts();
         let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        Ok(larder_counts {
-            hits: counts.hits,
-            misses: counts.misses.values().sum(),
-            compiled: counts.compiled,
-            loaded: counts.loaded,
-            compile_time_us: microseconds(counts.compile_time),
-            load_time_us: microseconds(counts.load_time),
-        })
-    };
-    let counted = quiet(|| count().unwrap_or_default());
-    // SAFETY: the caller's promise.
-    if let Some(counts) = unsafe { counts.as_mut() } {
-        *counts = counted;
-    }
+        let counts_are_wanted = counts.set(larder_counts {
+            hits: counted.hits,
+            misses: counted.misses.values().sum(),
+            compiled: counted.compiled,
+            loaded: counted.loaded,
+            dropped: counted.dropped,
+            recompiled: counted.recompiled,
+            compile_time_us: microseconds(counted.compile_time),
+            load_time_us: microseconds(counted.load_time),
+        });
+        if counts_are_wanted { Ok(()) } else { Err(null("counts")) }
+    })
 }

@@ -29,9 +29,9 @@ int main(int argc, char **argv) {
     if (argc != 2) return 2;
     larder_settings *settings = larder_settings_new();
     if (!larder_settings_set_store(settings, argv[1], nullptr)) return 2;
-    larder *kitchen = larder_open(settings);
+    larder *kitchen = larder_open(settings, nullptr);
     larder_settings_free(settings);
-    larder_session *session = larder_session_new(kitchen);
+    larder_session *session = larder_session_new(kitchen, nullptr);
     larder_program *program = larder_program_new();
     const std::string key = "thrice 1";
     if (!larder_program_add_keyed(program, "thrice", key.data(), key.size(), build, nullptr, nullptr)) return 2;

@@ -50,20 +50,20 @@ static larder_program *keyed(const char *key, void *context) {
 
 int main(int argc, char **argv) {
     if (argc != 2) return 2;
-    int events[5] = {0}, asked = 0;
+    int events[8] = {0}, asked = 0;
     larder_error *error = NULL;
     larder_settings *settings = larder_settings_new();
     if (!larder_settings_set_store(settings, argv[1], &error)) abort();
-    larder_settings_set_observer(settings, observe, events);
-    larder *kitchen = larder_open(settings);
+    if (!larder_settings_set_observer(settings, observe, events, &error)) abort();
+    larder *kitchen = larder_open(settings, &error);
     larder_settings_free(settings);
-    larder_session *session = larder_session_new(kitchen);
+    larder_session *session = larder_session_new(kitchen, &error);
 
     larder_code *code = larder_load(session, keyed("query 1", NULL), NULL, &error);
     if (code) abort();
     failed("without symbols", error);
 
-    larder_session_resolve_with(session, resolve, &asked);
+    if (!larder_session_resolve_with(session, resolve, &asked, &error)) abort();
     code = larder_load(session, keyed("query 1", NULL), NULL, &error);
     if (!code) return failed("load", error), 1;
     int (*run)(int) = (int (*)(int))larder_code_function(code, "run", NULL);
@@ -97,12 +97,12 @@ int main(int argc, char **argv) {
     larder_loading_free(loading);
 
     /* The session goes first: code keeps what it needs. */
-    larder_code *again = larder_code_retain(other);
+    larder_code *again = larder_code_retain(other, &error);
     larder_code_free(other);
     larder_session_free(session);
     printf("still: %d\n", run(2));
     larder_counts counts;
-    larder_get_counts(kitchen, &counts);
+    if (!larder_get_counts(kitchen, &counts, &error)) abort();
     printf("counts: %d %d\n", (int)counts.loaded, counts.compile_time_us > 0);
     printf("events: %d loaded\n", events[LARDER_EVENT_LOADED]);
     larder_close(kitchen);
