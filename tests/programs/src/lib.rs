@@ -26,6 +26,7 @@ mod random;
 mod scripts;
 mod sources;
 mod tools;
+mod transcript;
 
 pub use bitcode::Programs;
 pub use edited::Edit;
@@ -33,3 +34,4 @@ pub use generated::write_generated;
 pub use random::{Checker, Outcome, Size};
 pub use scripts::{DUCKDB_SCRIPTS, LUA_SCRIPTS, SQL_SCRIPTS, duckdb_script, lua_script, sql_script};
 pub use tools::{Tools, run};
+pub use transcript::check_transcripts;
