@@ -15,7 +15,7 @@ use crate::larder::{Larder, Progress};
 use crate::options::{CompileOptions, ThreadLocals};
 use crate::outcome::{MissReason, Outcome};
 use crate::parts::{PartCounts, StoredParts};
-use crate::worker::{CompileError, KeptObjects, Request, Step, Symbols};
+use crate::worker::{CompileError, KeptObjects, Limits, Request, Step, Symbols, Worker};
 use larder_format::cpu::CpuFeatures;
 use larder_format::wire::{PointerUse, SessionObject};
 use larder_store::{Key, Lease};
@@ -77,6 +77,19 @@ pub(crate) struct Generator<'a> {
     pub(crate) cancelled: &'a AtomicBool,
 }
 
+/// A module that is to be compiled, on one of the threads.
+struct Job<'a> {
+    /// Its place among all modules.
+    index: usize,
+    module: &'a Ir<'a>,
+    /// Why there are no objects of it.
+    reason: &'a MissReason,
+    /// Threads that the worker may have.
+    threads: u32,
+    /// Where the caller's thread listens.
+    told: &'a Sender<Told>,
+}
+
 /// What the threads tell the caller's.
 enum Told {
     Step { index: usize, step: Step },
@@ -116,12 +129,7 @@ impl Generator<'_> {
         if modules.is_empty() {
             return Ok(Vec::new());
         }
-        let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
-        let named: Vec<_> = modules.iter().map(|module| (module.name, module.bytes)).collect();
-        worker.list_symbols(&named, &self.larder.settings.limits).map_err(|source| {
-            let module = modules.first().map_or(String::new(), |module| module.name.to_owned());
-            Error::Compile { module, source }
-        })
+        self.ask(modules, |worker, modules, limits| worker.list_symbols(modules, limits))
     }
 
     /// The modules as one, as bitcode.
@@ -131,9 +139,18 @@ impl Generator<'_> {
         keep: Option<Vec<String>>,
         give_way: Vec<String>,
     ) -> Result<Vec<u8>, Error> {
+        self.ask(modules, |worker, modules, limits| worker.link_modules(modules, keep, give_way, limits))
+    }
+
+    /// Asks a worker about several modules. What is wrong is said of the first.
+    fn ask<T>(
+        &self,
+        modules: &[Ir<'_>],
+        question: impl FnOnce(&Worker, &[(&str, &[u8])], &Limits) -> Result<T, CompileError>,
+    ) -> Result<T, Error> {
         let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
         let named: Vec<_> = modules.iter().map(|module| (module.name, module.bytes)).collect();
-        worker.link_modules(&named, keep, give_way, &self.larder.settings.limits).map_err(|source| {
+        question(worker, &named, &self.larder.settings.limits).map_err(|source| {
             let module = modules.first().map_or(String::new(), |module| module.name.to_owned());
             Error::Compile { module, source }
         })
@@ -173,7 +190,8 @@ impl Generator<'_> {
                         if failed.load(Ordering::Relaxed) {
                             return;
                         }
-                        let result = self.make(*index, &modules[*index], reason, threads_each, &sender);
+                        let (module, told) = (&modules[*index], &sender);
+                        let result = self.make(&Job { index: *index, module, reason, threads: threads_each, told });
                         failed.fetch_or(result.is_err(), Ordering::Relaxed);
                         // The caller's thread listens until all of these are gone.
                         let _ = sender.send(Told::Done { index: *index, result: Box::new(result) });
@@ -195,22 +213,15 @@ impl Generator<'_> {
     }
 
     /// One module: unless another process makes its objects meanwhile, this one does, and keeps them.
-    fn make(
-        &self,
-        index: usize,
-        module: &Ir<'_>,
-        reason: &MissReason,
-        threads: u32,
-        sender: &Sender<Told>,
-    ) -> Result<Generated, Error> {
-        let key = self.key(module);
-        let lease = self.lease(&key, sender);
+    fn make(&self, job: &Job<'_>) -> Result<Generated, Error> {
+        let key = self.key(job.module);
+        let lease = self.lease(&key, job.told);
         if lease.is_some()
             && let Ok(objects) = self.look_up(&key)
         {
             return Ok(Generated::kept(objects));
         }
-        let generated = self.compile(index, module, reason, threads, sender)?;
+        let generated = self.compile(job)?;
         // Objects that hold for this process only are no good to another.
         if let Some(lease) = lease.filter(|_| generated.raw.rescued.is_none()) {
             // Objects that can't be kept are compiled again, the next time; the image's own publishing says what is wrong.
@@ -219,23 +230,17 @@ impl Generator<'_> {
         Ok(generated)
     }
 
-    fn lease(&self, key: &Key, sender: &Sender<Told>) -> Option<Lease<'_>> {
+    fn lease(&self, key: &Key, told: &Sender<Told>) -> Option<Lease<'_>> {
         let store = self.larder.store().ok().filter(|_| self.keep)?;
         let lease = store.lease_while(key, |waiting| {
-            let _ = sender.send(Told::Waiting { holder: waiting.holder, waited: waiting.waited });
+            let _ = told.send(Told::Waiting { holder: waiting.holder, waited: waiting.waited });
             !self.cancelled.load(Ordering::Relaxed)
         });
         lease.ok().flatten()
     }
 
-    fn compile(
-        &self,
-        index: usize,
-        module: &Ir<'_>,
-        reason: &MissReason,
-        threads: u32,
-        sender: &Sender<Told>,
-    ) -> Result<Generated, Error> {
+    fn compile(&self, job: &Job<'_>) -> Result<Generated, Error> {
+        let Job { index, module, reason, threads, told } = *job;
         let CompileOptions {
             level,
             passes,
@@ -264,7 +269,7 @@ impl Generator<'_> {
         let kept = stored.as_ref().map(|stored| -> &dyn KeptObjects { stored });
         let compiled = worker
             .compile_keeping(&request, module.bytes, &self.larder.settings.limits, kept, self.cancelled, &mut |step| {
-                let _ = sender.send(Told::Step { index, step });
+                let _ = told.send(Told::Step { index, step });
             })
             .map_err(|source| match source {
                 CompileError::Cancelled => Error::Cancelled,
