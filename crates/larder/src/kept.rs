@@ -8,7 +8,7 @@ use larder_format::objects::Objects;
 use larder_store::{Entry, Key, Lease, Store, StoreError};
 use std::io::Read;
 
-/// The objects of one module.
+/// The objects of one module, or of a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ModuleObjects {
     /// Relocatable ELF objects, in the order of the module.
@@ -27,7 +27,7 @@ impl ModuleObjects {
         let read = Self::read(&entry);
         match &read {
             Ok(_) => {
-                // Without a receipt the entry is one that nobody vouches for, which nobody needs here.
+                // A receipt tells that the entry is used; without one it is evicted early.
                 let _ = store.record_verified(&entry);
             }
             Err(reason) if reason.condemns_entry() => {

@@ -3,12 +3,12 @@
 //! The worker names each by a digest of everything that reaches the object; what the client adds is its own version. An entry is
 //! checked whole each time it is read. None of this has a way to fail: what can't be kept or found is generated again.
 
+use crate::kept::ModuleObjects;
 use crate::worker::{Compiled, KeptObjects};
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::ABI_VERSION;
 use larder_format::objects::Objects;
 use larder_store::{Attempt, Key, Store};
-use std::io::Read;
 
 /// Separates these digests from any other use of BLAKE3.
 const CONTEXT: &str = "larder 2026 key of a part's object";
@@ -53,28 +53,10 @@ fn encode(key: &Key, object: &[u8]) -> Vec<u8> {
     Objects { key: key.0, features: CpuFeatures::NONE, producer: "", objects: vec![object] }.encode()
 }
 
-fn decode(key: &Key, bytes: &[u8]) -> Option<Vec<u8>> {
-    match Objects::decode(bytes).ok()? {
-        Objects { key: found, features: _, producer: _, objects } if found == key.0 => match objects[..] {
-            [object] => Some(object.to_vec()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 impl KeptObjects for StoredParts<'_> {
     fn get(&self, digest: &[u8; 32]) -> Option<Vec<u8>> {
-        let key = key(digest);
-        let entry = self.0.lookup(&key).ok()??;
-        let mut bytes = Vec::new();
-        entry.file().read_to_end(&mut bytes).ok()?;
-        let object = decode(&key, &bytes);
-        if object.is_none() {
-            // What stays is found to be bad again.
-            let _ = self.0.discard(&entry);
-        }
-        object
+        let kept = ModuleObjects::look_up(self.0, &key(digest)).ok()?;
+        <[Vec<u8>; 1]>::try_from(kept.objects).ok().map(|[object]| object)
     }
 
     fn put(&self, digest: &[u8; 32], object: &[u8]) {
