@@ -31,6 +31,7 @@ Examples:
   larder run -O3 prog.ll               other options are another entry: nothing is mixed up
   clang -emit-llvm -c -o - prog.c | larder run -
   larder run --cpu x86-64-v2 prog.bc   code that any machine of the last ten years can run
+  larder run --cpu baseline prog.bc    code that machines with one store share, whatever their processors
   larder run prog.image                an image made by `larder build`
   larder run -L plugins -lgame prog.bc with libgame.so of that directory, or what is needed of libgame.a
   larder run --extra-module rows.bc --extra-object fast.o --extra-archive libquery.a main.bc
@@ -142,7 +143,7 @@ pub(crate) struct CodeArgs {
     /// Passes to run instead of the level's own, as for `opt -passes=`
     #[arg(long, value_name = "PIPELINE")]
     pub(crate) passes: Option<String>,
-    /// CPU for functions that don't name their own: native, x86-64, x86-64-v2, x86-64-v3, x86-64-v4
+    /// CPU for functions that don't name their own: native, baseline (any x86-64), x86-64-v2, x86-64-v3, x86-64-v4
     #[arg(long, value_name = "CPU", default_value = "native")]
     pub(crate) cpu: CpuBase,
     /// Features added to the CPU (+avx2) or taken from it (-avx2), separated by commas; can be given again

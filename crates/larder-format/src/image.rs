@@ -368,11 +368,11 @@ pub enum ImageError {
     #[error("not a Larder image: {0}")]
     NotAnImage(&'static str),
     /// Made for other hardware or another system.
-    #[error("the image is for {what} {found}, this machine has {expected}")]
+    #[error("the image has another {what} ({found}) than this program loads ({expected})")]
     WrongPlatform {
-        /// What differs: machine, word size, byte order, operating system.
+        /// What differs: machine, word size, byte order, operating system ABI.
         what: &'static str,
-        /// What the image says.
+        /// What the image says, of the whole machine.
         found: String,
         /// What it would have to say.
         expected: &'static str,
@@ -398,6 +398,11 @@ pub enum ImageError {
     /// Its bytes are not those it was published with.
     #[error("the image's bytes have changed: its digest does not match")]
     WrongDigest,
+}
+
+/// For what machine an ELF file is, of which these are the first bytes: its name, word size and byte order, for people.
+pub fn elf_platform(first_bytes: &[u8; 64]) -> String {
+    check::platform(first_bytes)
 }
 
 impl ImageHeader {

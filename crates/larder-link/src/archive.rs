@@ -34,7 +34,7 @@ pub fn read_archive<'a>(archive: &Object<'a>) -> Result<Vec<Member<'a>>, LinkErr
     let Object { name, bytes, .. } = *archive;
     if bytes.starts_with(&THIN_MAGIC) {
         let what = "it is a thin archive, whose members are files of their own: make it without T (ar rcs)";
-        return Err(LinkError::NotAnObject { object: name.into(), what });
+        return Err(LinkError::NotAnObject { object: name.into(), what: what.to_owned() });
     }
     let damaged = |error: object::Error| LinkError::DamagedArchive { archive: name.into(), what: error.to_string() };
     let archive = ArchiveFile::parse(bytes).map_err(damaged)?;

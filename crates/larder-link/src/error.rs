@@ -14,7 +14,7 @@ pub enum LinkError {
         /// Name of the object.
         object: String,
         /// What it is, and what to do.
-        what: &'static str,
+        what: String,
     },
     /// The bytes contradict themselves or end early.
     #[error("{object}: the object is damaged: {what}")]

@@ -3,7 +3,7 @@
 // A function's attributes name a CPU and features; what they mean together only the code generator knows (`x86-64-v3` has
 // `avx2`, `avx2` has `avx`). So each function's subtarget is asked. Its feature bits also hold tuning and modes ("fast-hops",
 // "64bit-mode"), which say nothing about the machine that is needed; LLVM's list of features a program can ask the CPU about
-// tells the two apart.
+// tells the two apart. What was requested counts where code was made for it: front ends name a CPU in each function.
 
 #include "module.h"
 
@@ -33,10 +33,17 @@ bool is_tuning(StringRef name) {
          name.starts_with("retpoline") || name.starts_with("lvi-");
 }
 
+// What code has only where its source asks for it, as a rule behind a question of its own: the code generator never uses it by
+// itself. Names of processors (`-march=sapphirerapids`) imply it, and hypervisors withhold it.
+bool is_explicit(StringRef name) {
+  return name == "pku" || name == "sgx" || name == "shstk" || name == "kl" ||
+         name == "widekl";
+}
+
 FeatureBitset instruction_set(const MCSubtargetInfo &subtarget) {
   StringMap<char> known;
   for (const KnownFeature &feature : KNOWN)
-    if (!is_tuning(feature.name))
+    if (!is_tuning(feature.name) && !is_explicit(feature.name))
       known.insert({feature.name, 0});
   FeatureBitset bits;
   for (const SubtargetFeatureKV &feature : subtarget.getAllProcessorFeatures())
@@ -62,6 +69,8 @@ void larder::Features::add(const Function &function,
       machine.getSubtargetImpl(function)->getFeatureBits();
   some |= bits;
   every &= bits;
+  // Only what came into being later names no CPU: see `larder_prepare`.
+  any_as_requested |= !function.hasFnAttribute("target-cpu");
 }
 
 void larder_features(const LarderModule *self, void *context,
@@ -75,5 +84,6 @@ void larder_features(const LarderModule *self, void *context,
   const FeatureBitset isa = instruction_set(requested);
   send(requested, every & isa, 0, context, receive);
   send(requested, some & ~every & isa, 1, context, receive);
-  send(requested, requested.getFeatureBits() & isa, 2, context, receive);
+  if (features.any_as_requested)
+    send(requested, requested.getFeatureBits() & isa, 2, context, receive);
 }

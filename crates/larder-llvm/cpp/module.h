@@ -28,6 +28,8 @@ namespace larder {
 // Bits of what at least one function may use, and of what every function may.
 struct Features {
   llvm::FeatureBitset some, every = ~llvm::FeatureBitset();
+  // Whether anything is made for the CPU features of the request.
+  bool any_as_requested = false;
   void add(const llvm::Function &function, const llvm::TargetMachine &machine);
 };
 // A function, or a variable, in which addresses were found.
@@ -63,7 +65,7 @@ struct LarderModule {
   std::unique_ptr<llvm::TargetMachine> machine;
   // Instructions of a part that is handed out while optimising.
   uint64_t part_size = 0;
-  // Of the functions in such parts.
+  // Of the functions in such parts, and of what `larder_prepare` gave the request's.
   larder::Features ahead_features;
 };
 
@@ -107,6 +109,8 @@ std::unique_ptr<llvm::Module> read(LarderBytes input, LarderBytes name,
 // Whether the module is valid. Debug information that isn't is taken away.
 LarderStatus verify(llvm::Module &module, const LarderSink &sink);
 
+// Whether images can be made for it.
+bool is_supported(const llvm::Triple &triple);
 std::unique_ptr<llvm::TargetMachine>
 new_machine(const llvm::Module &module, const LarderSettings &settings);
 llvm::OptimizationLevel level(const LarderSettings &settings);

@@ -37,11 +37,6 @@ constexpr StringLiteral DEFAULT_TRIPLE = "x86_64-unknown-linux-gnu";
 constexpr StringLiteral CPU = "x86-64";
 constexpr StringLiteral TUNE_CPU = "generic";
 
-bool is_supported(const Triple &triple) {
-  return triple.getArch() == Triple::x86_64 && triple.isOSLinux() &&
-         triple.isOSBinFormatELF() && !triple.isX32();
-}
-
 LarderStatus set_target(LarderModule &self) {
   Module &module = *self.module;
   if (module.getTargetTriple().empty())
@@ -196,7 +191,8 @@ void set_locality(GlobalValue &value) {
                     !GlobalValue::isInterposableLinkage(value.getLinkage()));
 }
 
-void set_features(Function &function, const LarderSettings &settings) {
+// Whether the function gets the request's.
+bool set_features(Function &function, const LarderSettings &settings) {
   bool has_cpu = function.hasFnAttribute("target-cpu");
   bool has_features = function.hasFnAttribute("target-features");
   if (!has_cpu) {
@@ -208,9 +204,15 @@ void set_features(Function &function, const LarderSettings &settings) {
   if (!has_features)
     function.addFnAttr("target-features",
                        has_cpu ? "" : text(settings.features));
+  return !has_cpu && !has_features;
 }
 
 } // namespace
+
+bool larder::is_supported(const Triple &triple) {
+  return triple.getArch() == Triple::x86_64 && triple.isOSLinux() &&
+         triple.isOSBinFormatELF() && !triple.isX32();
+}
 
 std::unique_ptr<TargetMachine>
 larder::new_machine(const Module &module, const LarderSettings &settings) {
@@ -265,9 +267,11 @@ LarderStatus larder_prepare(LarderModule *self, const LarderWanted *wanted) {
   set_thread_local_models(module, self->settings);
   for (GlobalValue &value : module.global_values())
     set_locality(value);
+  bool any_as_requested = !module.getModuleInlineAsm().empty();
   for (Function &function : module)
     if (!function.isDeclaration())
-      set_features(function, self->settings);
+      any_as_requested |= set_features(function, self->settings);
+  self->ahead_features.any_as_requested = any_as_requested;
   bind_externals(module);
   return LARDER_OK;
 }

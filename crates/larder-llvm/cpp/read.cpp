@@ -11,6 +11,7 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
+#include "llvm/TargetParser/Triple.h"
 
 using namespace llvm;
 using namespace larder;
@@ -69,9 +70,15 @@ std::unique_ptr<Module> read_text(StringRef input, StringRef name,
 std::unique_ptr<Module> larder::read(LarderBytes input, LarderBytes name,
                                      LLVMContext &context,
                                      const LarderSink &sink) {
-  return is_bitcode(text(input))
-             ? read_bitcode(text(input), text(name), context, sink)
-             : read_text(text(input), text(name), context, sink);
+  std::unique_ptr<Module> module =
+      is_bitcode(text(input))
+          ? read_bitcode(text(input), text(name), context, sink)
+          : read_text(text(input), text(name), context, sink);
+  // "x86_64-linux-gnu", as people and Debian write it, has the system in the place of the vendor.
+  if (module)
+    if (Triple triple(Triple::normalize(module->getTargetTriple().str())); is_supported(triple))
+      module->setTargetTriple(std::move(triple));
+  return module;
 }
 
 LarderStatus larder::verify(Module &module, const LarderSink &sink) {

@@ -62,7 +62,7 @@ pub trait Events: Sync {
 pub struct Compiled {
     /// Phases in the order in which they ran.
     pub timings: Vec<PhaseTime>,
-    /// LLVM's names of the CPU features that were asked for or that all functions need, sorted.
+    /// LLVM's names of the CPU features that all functions need, and those of the request if any code was made for it. Sorted.
     pub required_features: Vec<String>,
     /// Those that only some functions need, sorted.
     pub dispatched_features: Vec<String>,

@@ -60,6 +60,7 @@ mod prepared;
 mod program;
 mod saved;
 mod session;
+mod sibling;
 mod start;
 mod toolchain;
 pub mod worker;

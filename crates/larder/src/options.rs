@@ -59,7 +59,7 @@ impl Default for CompileOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OptionError {
     /// No such CPU.
-    #[error("unknown CPU \"{0}\"; there are native, x86-64, x86-64-v2, x86-64-v3 and x86-64-v4")]
+    #[error("unknown CPU \"{0}\"; there are native, baseline, x86-64, x86-64-v2, x86-64-v3 and x86-64-v4")]
     Cpu(String),
     /// A feature without its sign.
     #[error("\"{0}\" neither adds (+feature) nor removes (-feature)")]
@@ -93,14 +93,21 @@ pub enum CpuBase {
 impl FromStr for CpuBase {
     type Err = OptionError;
     fn from_str(text: &str) -> Result<Self, OptionError> {
-        if text == "native" {
-            return Ok(CpuBase::Native);
-        }
-        x86_64::level(text).map(CpuBase::Level).ok_or_else(|| OptionError::Cpu(text.to_owned()))
+        let level = match text {
+            "native" => return Ok(CpuBase::Native),
+            "baseline" => "x86-64",
+            level => level,
+        };
+        x86_64::level(level).map(CpuBase::Level).ok_or_else(|| OptionError::Cpu(text.to_owned()))
     }
 }
 
 impl Cpu {
+    /// A machine with these features and no others.
+    pub fn exactly(features: CpuFeatures) -> Cpu {
+        Cpu { base: CpuBase::Level(features), ..Cpu::default() }
+    }
+
     /// Applies a list like `+avx2,-sse4a`.
     ///
     /// # Errors
@@ -166,6 +173,7 @@ mod tests {
     fn a_level_does_not_depend_on_the_host() {
         let cpu = Cpu { base: "x86-64-v2".parse().expect("known"), ..Cpu::default() };
         assert_eq!(cpu.features(&CpuFeatures::NONE), x86_64::level("x86-64-v2").expect("known"));
+        assert_eq!("baseline".parse(), "x86-64".parse::<CpuBase>());
         assert!("z80".parse::<CpuBase>().is_err());
     }
 }

@@ -74,7 +74,7 @@ pub enum MissReason {
         /// Which one.
         why: String,
     },
-    /// The entry's code uses instructions that this machine lacks.
+    /// The entry's code uses instructions that this machine lacks; or there is none for this machine, but one for another that has them.
     CpuFeatures {
         /// LLVM's names of the missing features.
         missing: Vec<String>,

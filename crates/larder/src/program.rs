@@ -1,6 +1,7 @@
 //! What goes in when it is more than one module: the inputs of a link line, in their order.
 
-use crate::module::{BuildError, Module};
+use crate::module::{BuildError, From as Source, Module};
+use crate::sibling::Sibling;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -58,6 +59,16 @@ impl<'a> Program<'a> {
     pub fn and(mut self, input: impl Into<Input<'a>>) -> Program<'a> {
         self.inputs.push(input.into().0);
         self
+    }
+
+    /// Takes the inputs under keys of the caller's from an image of the same program, if it has them.
+    pub(crate) fn take_keyed(&mut self, sibling: &Sibling) {
+        let Some(saved) = sibling.inputs().filter(|saved| saved.len() == self.inputs.len()) else { return };
+        for (input, bytes) in self.inputs.iter_mut().zip(saved) {
+            if matches!(input.from, Source::Key { .. }) {
+                input.from = Source::Bytes(bytes.into());
+            }
+        }
     }
 
     /// What diagnostics call it: the name of the first input.

@@ -16,13 +16,15 @@ use crate::key::{CodeFields, KeyFields, ModuleId};
 use crate::larder::{Larder, Progress, TRIPLE, Trust};
 use crate::module::{From, Module};
 use crate::observe::Event;
-use crate::options::{CompileOptions, RawPointers, ThreadLocals};
+use crate::options::{CompileOptions, Cpu, RawPointers, ThreadLocals};
 use crate::outcome::{MissReason, ModuleOutcome, Outcome, chain};
 use crate::phases::Phases;
 use crate::prepared::{Prepared, Told};
 use crate::program::Program;
 use crate::saved::{GOOD_IMAGE, is_linked_elf};
+use crate::sibling::{self, Sibling};
 use crate::toolchain::toolchain;
+use larder_format::cpu::CpuFeatures;
 use larder_format::wire::{Region, UnitRequest};
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped, has_place_for_static_tls};
 use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, Waiting};
@@ -136,6 +138,8 @@ impl<'l> Start<'l> {
             }
             Err(reason) => reason,
         };
+        let sibling = if reason == MissReason::Absent { self.sibling(&program, &known) } else { None };
+        let reason = sibling.as_ref().and_then(|sibling| sibling.reason(&self.larder.host)).unwrap_or(reason);
         observer.tell(&Event::Miss { name: &name, key: &known.key, reason: &reason });
         if self.larder.settings.trust == Trust::MustHit {
             return Err(Error::MustHit { program: name, reason });
@@ -157,6 +161,10 @@ impl<'l> Start<'l> {
             if let Ok(found) = self.look_up(&known.key) {
                 return Ok(self.finish(found, name, Outcome::Hit, Some(known.key)));
             }
+        }
+        // Whoever checks keys wants to see what the caller builds.
+        if let Some(sibling) = sibling.filter(|_| self.larder.settings.trust != Trust::Check) {
+            program.take_keyed(&sibling);
         }
         let image = self.compile(program, &known, progress)?;
         let kept = self.keep(lease, &image, &known.key)?;
@@ -202,21 +210,45 @@ impl<'l> Start<'l> {
     /// The program's key, without reading its inputs if that can be helped.
     pub(crate) fn know(&mut self, program: &mut Program<'_>) -> Result<Known, Error> {
         let digests = program.inputs.iter_mut().map(|input| self.digest(input)).collect::<Result<Vec<_>, _>>()?;
-        let inputs: Vec<_> = program.inputs.iter().zip(&digests).map(|(input, digest)| id(input, digest)).collect();
-        let Larder { host, worker, .. } = self.larder;
-        let store = self.larder.store().ok();
+        let (worker, store) = (&self.larder.worker, self.larder.store().ok());
         let toolchain = self.phases.time("toolchain", || toolchain(worker, store))?;
+        let key = self.key(program, &digests, &toolchain, &self.options);
+        Ok(Known { key, digests, toolchain })
+    }
+
+    /// The key of a program whose inputs have those digests, if it is compiled with these options.
+    fn key(
+        &self,
+        program: &Program<'_>,
+        digests: &[Option<[u8; 32]>],
+        toolchain: &str,
+        options: &CompileOptions,
+    ) -> Key {
+        let inputs: Vec<_> = program.inputs.iter().zip(digests).map(|(input, digest)| id(input, digest)).collect();
         let has_bytes = digests.iter().any(Option::is_some);
         let code = CodeFields {
-            options: &self.options,
-            host,
+            options,
+            host: &self.larder.host,
             triple: TRIPLE,
-            toolchain: &toolchain,
+            toolchain,
             regions: if has_bytes { self.regions.all() } else { &[] },
             unit: self.unit.as_ref(),
         };
-        let key = KeyFields { inputs: &inputs, code }.key();
-        Ok(Known { key, digests, toolchain })
+        KeyFields { inputs: &inputs, code }.key()
+    }
+
+    /// Features that code may use.
+    fn features(&self) -> CpuFeatures {
+        self.options.cpu.features(&self.larder.host)
+    }
+
+    /// What the store has of the program for another processor.
+    fn sibling(&self, program: &Program<'_>, known: &Known) -> Option<Sibling> {
+        let store = self.larder.store().ok()?;
+        Sibling::find(store, &self.features(), |features| {
+            let options = CompileOptions { cpu: Cpu::exactly(*features), ..self.options.clone() };
+            self.key(program, &known.digests, &known.toolchain, &options)
+        })
     }
 
     /// The digest of an input's bytes; `None` if the caller has a key for them. What can be read only once is kept.
@@ -319,10 +351,13 @@ impl<'l> Start<'l> {
         let larder = self.larder;
         if let (Some(lease), Ok(store)) = (lease, larder.store()) {
             match self.phases.time("publish", || lease.publish(&[image])) {
-                Ok(entry) => match self.map_entry(store, entry) {
-                    Ok(kept) => return Ok(kept),
-                    Err(reason) => self.warnings.push(format!("the new entry was not usable: {reason}")),
-                },
+                Ok(entry) => {
+                    sibling::note(store, &self.features());
+                    match self.map_entry(store, entry) {
+                        Ok(kept) => return Ok(kept),
+                        Err(reason) => self.warnings.push(format!("the new entry was not usable: {reason}")),
+                    }
+                }
                 Err(error) => self.warnings.push(format!("{}; what was compiled is not kept", chain(&error))),
             }
         }

@@ -28,6 +28,7 @@ mod libraries;
 mod lli;
 mod options;
 mod places;
+mod platforms;
 mod plugins;
 mod process;
 mod processors;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         inputs::trials(),
         options::trials(),
         places::trials(),
+        platforms::trials(),
         plugins::trials(),
         processors::trials(),
         profiles::trials(),

@@ -12,6 +12,7 @@ tests![
     an_image_for_a_better_machine,
     an_option_for_a_better_machine,
     functions_for_a_better_machine,
+    features_that_no_machine_has,
     baseline_code_is_shared
 ];
 
@@ -35,6 +36,7 @@ fn two_machines_share_a_store() -> Result<()> {
     let (_, old) = run_as(&corner, OLD, &[], &module)?;
     new.must_miss()?;
     old.must_miss()?;
+    ensure!(new.reason == "absent" && old.reason == "cpu-features" && old.text.contains("avx2"), "{}", old.text);
     ensure!(new.image()?.exists() && old.image()?.exists() && new.key != old.key, "not both are kept");
     run_as(&corner, NEW, &[], &module)?.1.must_hit()?;
     run_as(&corner, OLD, &[], &module)?.1.must_hit()
@@ -88,10 +90,32 @@ fn functions_for_a_better_machine() -> Result<()> {
     Ok(())
 }
 
+/// Features of several makers and of the future: no pretence is needed to lack some of them.
+fn features_that_no_machine_has() -> Result<()> {
+    let corner = Corner::new()?;
+    let module = corner.write("p.ll", ir::saying("x", 5))?;
+    let image = corner.work().join("p.image");
+    let mut build = corner.larder()?;
+    build.args(["build", "--features", "+xop,+usermsr,+amx-complex"]).arg(&module).arg("-o").arg(&image);
+    process::run(&mut build, b"")?.success("build")?;
+    // Twice: the image itself is as unfit as it was.
+    for outcome in ["miss", "hit"] {
+        let (ran, report) = corner.run(&[], &image)?;
+        ensure!(ran.ending == Ending::Exit(5) && report.outcome == outcome, "{} {}", ran.err(), report.text);
+        ensure!(ran.err().contains("usermsr"), "names no missing feature: {}", ran.err());
+    }
+    let sapphire = corner.write("s.ll", OF_NEW.replace("x86-64-v3", "sapphirerapids"))?;
+    let mut run = corner.larder()?;
+    let ran = process::run(run.env("LARDER_CPU_FEATURES", NEW).arg("run").arg(&sapphire), b"")?;
+    ensure!(ran.ending == Ending::Exit(125) && ran.err().contains("amx-tile"), "{} {}", ran.ending, ran.err());
+    Ok(())
+}
+
 /// Code for a named level has one key on every machine that has it.
 fn baseline_code_is_shared() -> Result<()> {
     let corner = Corner::new()?;
     let module = corner.write("p.ll", ir::saying("x", 5))?;
-    run_as(&corner, NEW, &["--cpu", "x86-64"], &module)?.1.must_miss()?;
+    run_as(&corner, NEW, &["--cpu", "baseline"], &module)?.1.must_miss()?;
+    run_as(&corner, OLD, &["--cpu", "baseline"], &module)?.1.must_hit()?;
     run_as(&corner, OLD, &["--cpu", "x86-64"], &module)?.1.must_hit()
 }

@@ -33,29 +33,26 @@ pub(super) fn header(bytes: &[u8], file_len: u64) -> Result<ImageHeader, ImageEr
 
 /// The ELF identification: class, byte order, system, type, machine (System V gABI, "ELF Header").
 fn identification(bytes: &[u8]) -> Result<(), ImageError> {
-    let Some(ident) = bytes.get(..64) else {
+    let Some(ident) = bytes.first_chunk::<64>() else {
         return Err(ImageError::Truncated { have: bytes.len() as u64, need: 64 });
     };
     if ident[..4] != *b"\x7fELF" {
         return Err(ImageError::NotAnImage("it is no ELF file"));
     }
-    let platform = |what, found: String, expected| Err(ImageError::WrongPlatform { what, found, expected });
-    match ident[4] {
-        2 => {}
-        1 => return platform("word size", "32 bits".into(), "64 bits"),
-        other => return platform("word size", format!("class {other}"), "64 bits"),
+    let half = |at: usize| u16::from_le_bytes([ident[at], ident[at + 1]]);
+    let wrong = |what, expected| Err(ImageError::WrongPlatform { what, found: platform(ident), expected });
+    if ident[4] != 2 {
+        return wrong("word size", "64 bits");
     }
-    match ident[5] {
-        1 => {}
-        2 => return platform("byte order", "big-endian".into(), "little-endian"),
-        other => return platform("byte order", format!("encoding {other}"), "little-endian"),
+    if ident[5] != 1 {
+        return wrong("byte order", "little-endian");
+    }
+    if half(18) != EM_X86_64 {
+        return wrong("machine", "x86-64");
     }
     if ident[7] != 0 {
-        return platform("operating system", format!("ABI {}", ident[7]), "System V (Linux)");
-    }
-    let half = |at: usize| u16::from_le_bytes([ident[at], ident[at + 1]]);
-    if half(18) != EM_X86_64 {
-        return platform("machine", machine_name(half(18)), "x86-64");
+        let (found, expected) = (format!("number {}", ident[7]), "System V (Linux)");
+        return Err(ImageError::WrongPlatform { what: "operating system ABI", found, expected });
     }
     if half(16) != ET_DYN {
         return Err(ImageError::NotAnImage("it is an ELF file of another type"));
@@ -63,14 +60,38 @@ fn identification(bytes: &[u8]) -> Result<(), ImageError> {
     Ok(())
 }
 
+/// Says for what machine an ELF file is, of which these are the first bytes: its name, word size and byte order.
+pub(super) fn platform(ident: &[u8; 64]) -> String {
+    let pair = [ident[18], ident[19]];
+    let (machine, byte_order) = match ident[5] {
+        1 => (u16::from_le_bytes(pair), "little-endian"),
+        2 => (u16::from_be_bytes(pair), "big-endian"),
+        _ => (u16::from_le_bytes(pair), "of unknown byte order"),
+    };
+    let word_size = match ident[4] {
+        1 => "32 bits",
+        2 => "64 bits",
+        _ => "of unknown word size",
+    };
+    format!("{}, {word_size}, {byte_order}", machine_name(machine))
+}
+
+/// `e_machine` values of the gABI, by the names that people know.
 fn machine_name(machine: u16) -> String {
-    match machine {
-        3 => "i386".into(),
-        22 => "s390x".into(),
-        183 => "aarch64".into(),
-        243 => "riscv".into(),
-        other => format!("number {other}"),
-    }
+    let name = match machine {
+        3 => "i386",
+        8 => "mips",
+        20 => "powerpc",
+        21 => "powerpc64",
+        22 => "s390x",
+        40 => "arm",
+        EM_X86_64 => "x86-64",
+        183 => "aarch64",
+        243 => "riscv",
+        258 => "loongarch",
+        other => return format!("machine number {other}"),
+    };
+    name.to_owned()
 }
 
 fn versions(header: &ImageHeader) -> Result<(), ImageError> {

@@ -124,16 +124,28 @@ fn every_truncation_is_an_error() {
 
 #[test]
 fn other_platforms_are_named() {
-    for (at, byte, what) in
-        [(4, 1, "word size"), (5, 2, "byte order"), (7, 9, "operating system"), (18, 183, "machine")]
-    {
+    // Class, data, machine: as the gABI numbers them.
+    for (ident, what, name) in [
+        ([1, 1, 3, 0], "word size", "i386, 32 bits, little-endian"),
+        ([1, 1, 62, 0], "word size", "x86-64, 32 bits, little-endian"),
+        ([2, 2, 0, 22], "byte order", "s390x, 64 bits, big-endian"),
+        ([2, 1, 183, 0], "machine", "aarch64, 64 bits, little-endian"),
+        ([2, 1, 0x34, 0x12], "machine", "machine number 4660, 64 bits, little-endian"),
+        ([0, 1, 62, 0], "word size", "x86-64, of unknown word size, little-endian"),
+        ([2, 0, 62, 0], "byte order", "x86-64, 64 bits, of unknown byte order"),
+    ] {
         let mut file = tiny();
-        file[at] = byte;
+        (file[4], file[5], file[18], file[19]) = ident.into();
         match parse(&file) {
-            Err(ImageError::WrongPlatform { what: found, .. }) => assert_eq!(found, what),
-            other => panic!("byte {at}: {other:?}"),
+            Err(ImageError::WrongPlatform { what: said, found, .. }) => {
+                assert_eq!((said, found.as_str()), (what, name))
+            }
+            other => panic!("{name}: {other:?}"),
         }
     }
+    let mut file = tiny();
+    file[7] = 9;
+    assert!(matches!(parse(&file), Err(ImageError::WrongPlatform { what: "operating system ABI", .. })));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
 use crate::error::{LinkError, text};
 use crate::guards::{FALLBACKS, USES};
 use crate::{Mention, MentionKind};
-use larder_format::image::{EM_X86_64, PAGE};
+use larder_format::image::{EM_X86_64, PAGE, elf_platform};
 use object::LittleEndian as LE;
 use object::SymbolIndex;
 use object::elf::{FileHeader64, SectionHeader64, Sym64};
@@ -79,7 +79,7 @@ pub fn read_mentions<'a>(object: &crate::Object<'a>) -> Result<Vec<Mention<'a>>,
 
 /// Tells what the bytes are if they are no relocatable x86-64 object: people pass the wrong file.
 fn identify(object: &str, bytes: &[u8]) -> Result<(), LinkError> {
-    let no = |what| Err(LinkError::NotAnObject { object: object.into(), what });
+    let no = |what: &str| Err(LinkError::NotAnObject { object: object.into(), what: what.to_owned() });
     match bytes {
         [b'B', b'C', 0xc0, 0xde, ..] | [0xde, 0xc0, 0x17, 0x0b, ..] => {
             return no("it is LLVM bitcode: generate code from it first (no -flto, no -emit-llvm)");
@@ -90,9 +90,12 @@ fn identify(object: &str, bytes: &[u8]) -> Result<(), LinkError> {
         [0x7f, b'E', b'L', b'F', ..] => {}
         _ => return no("it is no ELF file"),
     }
-    let Some(ident) = bytes.get(..64) else { return no("it is an ELF file that ends inside its header") };
+    let Some(ident) = bytes.first_chunk() else { return no("it is an ELF file that ends inside its header") };
     if ident[4] != 2 || ident[5] != 1 || ident[18..20] != EM_X86_64.to_le_bytes() {
-        return no("it is an ELF file for another machine: images are for x86-64, 64 bits, little-endian");
+        let platform = elf_platform(ident);
+        return no(&format!(
+            "it is an ELF file for another machine ({platform}): images are for x86-64, 64 bits, little-endian"
+        ));
     }
     match u16::from_le_bytes([ident[16], ident[17]]) {
         1 => Ok(()),

@@ -131,12 +131,17 @@ fn other_files_are_called_by_their_name() {
         bytes[at] = byte;
         bytes
     };
+    let foreign = |target| clang("a.c", "int f(int *p) { return *p; }", &["-O1", &format!("--target={target}")]);
     let rows = [
         (clang("a.c", "int x;", &["-emit-llvm"]), "it is LLVM bitcode"),
         (read("a.a"), "it is an archive"),
         (read("a.so"), "it is a shared library or executable"),
-        (clang("a.c", "int x;", &["--target=i386-linux-gnu"]), "it is an ELF file for another machine"),
-        (clang("a.c", "int x;", &["--target=aarch64-linux-gnu"]), "it is an ELF file for another machine"),
+        (foreign("i386-linux-gnu"), "it is an ELF file for another machine (i386, 32 bits, little-endian)"),
+        (foreign("aarch64-linux-gnu"), "it is an ELF file for another machine (aarch64, 64 bits, little-endian)"),
+        (foreign("aarch64_be-linux-gnu"), "it is an ELF file for another machine (aarch64, 64 bits, big-endian)"),
+        (foreign("s390x-linux-gnu"), "it is an ELF file for another machine (s390x, 64 bits, big-endian)"),
+        (foreign("riscv64-linux-gnu"), "it is an ELF file for another machine (riscv, 64 bits, little-endian)"),
+        (foreign("x86_64-linux-gnux32"), "it is an ELF file for another machine (x86-64, 32 bits, little-endian)"),
         (with(5, 2), "it is an ELF file for another machine"),
         (with(16, 2), "it is an executable"),
         (with(16, 9), "it is an ELF file of another type"),

@@ -60,6 +60,15 @@ fn other_targets_are_named() {
 }
 
 #[test]
+fn a_target_without_a_vendor_is_the_usual_one() {
+    let module = |triple| format!("target triple = \"{triple}\"\ndefine void @f() {{ ret void }}\n");
+    let [short, long] = ["x86_64-linux-gnu", "x86_64-unknown-linux-gnu"].map(|triple| {
+        try_compile(&request("2", 1), module(triple).as_bytes()).unwrap_or_else(|error| panic!("{error}"))
+    });
+    assert_eq!(short.objects, long.objects);
+}
+
+#[test]
 fn other_data_layouts_are_refused() {
     let module = "target datalayout = \"e-p:32:32\"\ntarget triple = \"x86_64-unknown-linux-gnu\"\n";
     let error = error(module.as_bytes());

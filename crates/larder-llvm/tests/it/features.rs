@@ -40,10 +40,42 @@ fn what_is_asked_for_is_required_with_all_it_implies() {
 }
 
 #[test]
+fn what_is_asked_for_is_required_only_by_code_that_it_was_made_for() {
+    let own = NAMED.replace("x86-64-v3", "x86-64");
+    let features = NAMED.replace("\"target-cpu\"=\"x86-64-v3\"", "\"target-features\"=\"+sse3\"");
+    for module in [&own, "@data = global i32 5\n"] {
+        assert_eq!(compile(module, &["avx2"]).required_features, compile(module, &[]).required_features, "{module}");
+    }
+    assert_eq!(compile(&own, &["avx2"]).required_features, sorted(&[BASELINE]));
+    assert_eq!(compile(&features, &["avx2"]).required_features, sorted(&[BASELINE, &["sse3"]]));
+    let assembly = format!("module asm \"vaddps %ymm0, %ymm0, %ymm0\"\n{own}");
+    for module in [&format!("{PLAIN}{own}"), &assembly] {
+        let required = compile(module, &["avx2"]).required_features;
+        assert!(required.iter().any(|feature| feature == "avx2"), "{module}: {required:?}");
+    }
+}
+
+#[test]
 fn what_every_function_has_is_required() {
     let compiled = compile(NAMED, &[]);
     assert_eq!(compiled.required_features, sorted(&[BASELINE, V2, V3]));
     assert_eq!(compiled.dispatched_features, [""; 0]);
+}
+
+#[test]
+fn what_code_has_only_by_its_own_wish_is_not_required() {
+    for (cpu, needed) in [
+        ("skylake-avx512", "avx512vl"),
+        ("icelake-server", "avx512vbmi2"),
+        ("sapphirerapids", "amx-tile"),
+        ("alderlake", "avxvnni"),
+        ("znver5", "avx512vp2intersect"),
+    ] {
+        let required = compile(&NAMED.replace("x86-64-v3", cpu), &[]).required_features;
+        assert!(required.iter().any(|feature| feature == needed), "{cpu}: {required:?}");
+        let unknown = required.iter().find(|name| larder_format::cpu::x86_64::number(name).is_none());
+        assert_eq!(unknown, None, "{cpu}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::path::Path;
 
 mod guards;
+mod processors;
 mod sessions;
 
 /// `run(x)` asks the host to double `x` and adds one.
