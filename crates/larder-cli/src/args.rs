@@ -137,7 +137,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(next_help_heading = "Code")]
 pub(crate) struct CodeArgs {
-    /// Optimisation level: 0, 1, 2, 3, s or z
+    /// Optimisation level: 0, 1, 2, 3, s or z; functions that clang compiled without -O stay as they are
     #[arg(short = 'O', value_name = "LEVEL", default_value = "2")]
     pub(crate) level: Level,
     /// Passes to run instead of the level's own, as for `opt -passes=`

@@ -9,6 +9,7 @@
 
 #include "llvm/IR/PassInstrumentation.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Passes/StandardInstrumentations.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Transforms/IPO/Annotation2Metadata.h"
 #include "llvm/Transforms/IPO/ForceFunctionAttrs.h"
@@ -23,6 +24,8 @@ namespace {
 // Analyses and the builder of one run. The order of the members is the order that their references need.
 struct Run {
   PassInstrumentationCallbacks callbacks;
+  // Skips functions that ask for it (`optnone`), as all of clang's are without an -O: nothing else makes LLVM's passes do so.
+  OptNoneInstrumentation unoptimised{/*DebugLogging=*/false};
   PassBuilder builder;
   LoopAnalysisManager loops;
   FunctionAnalysisManager functions;
@@ -30,7 +33,9 @@ struct Run {
   ModuleAnalysisManager modules;
 
   Run(TargetMachine &machine, OptimizationLevel level)
-      : builder(&machine, tuning(level), std::nullopt, &callbacks) {}
+      : builder(&machine, tuning(level), std::nullopt, &callbacks) {
+    unoptimised.registerCallbacks(callbacks);
+  }
 
   // What `opt` makes of a level, apart from the pipeline itself (PassBuilder's parser of "default<O2>").
   static PipelineTuningOptions tuning(OptimizationLevel level) {

@@ -4,7 +4,7 @@ use crate::larder::Corner;
 use crate::process::{self, Ending};
 use crate::suite::{Skip, tests};
 use crate::tools;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ tests![
     gdb_stops_in_a_warm_program,
     gdb_attaches_to_a_warm_program,
     gdb_shows_where_a_warm_program_crashed,
+    gdb_reads_split_debug_information,
     perf_names_functions_of_a_warm_program,
     perf_reads_the_jitdump_file,
     unwind_records_for_debuggers_say_what_those_for_exceptions_say,
@@ -110,7 +111,8 @@ fn visited(corner: &Corner) -> Result<(PathBuf, PathBuf)> {
     process::run(clang.args(["-O0", "-g", "-c", "-emit-llvm"]).arg(source).args(["-o", "visited.bc"]), b"")?
         .success("clang")?;
     let module = corner.work().join("visited.bc");
-    let (ran, report) = corner.run(&["-O", "0"], &module)?;
+    // At the default level: clang marked the functions, so they stay as they are (`optnone`).
+    let (ran, report) = corner.run(&[], &module)?;
     ensure!(ran.ending == Ending::Exit(0) && ran.out() == "105 7\n", "{} {}", ran.ending, ran.err());
     Ok((module, report.image()?.to_path_buf()))
 }
@@ -127,9 +129,16 @@ fn gdb(corner: &Corner, commands: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-fn gdb_run(corner: &Corner, commands: &[&str], module: &Path, environment: &[(&str, &str)]) -> Result<String> {
+/// Runs a module that is warm with those options.
+fn gdb_run(
+    corner: &Corner,
+    commands: &[&str],
+    options: &[&str],
+    module: &Path,
+    environment: &[(&str, &str)],
+) -> Result<String> {
     let mut command = gdb(corner, commands)?;
-    command.arg("--args").arg(tools::larder()).arg("--dir").arg(corner.store()).args(["run", "-O", "0"]).arg(module);
+    command.arg("--args").arg(tools::larder()).arg("--dir").arg(corner.store()).arg("run").args(options).arg(module);
     command.envs(environment.iter().copied());
     let ran = process::run(&mut command, b"")?.success("gdb")?;
     ensure!(!ran.out().contains("vfork"), "it was compiled again:\n{}", ran.out());
@@ -150,7 +159,7 @@ fn gdb_stops_in_a_warm_program() -> Result<()> {
     let (module, _) = visited(&corner)?;
     let commands =
         ["break product", "run", "next", "next", "info args", "info locals", "ptype order", "print sold", "bt"];
-    let text = gdb_run(&corner, &commands, &module, &[])?;
+    let text = gdb_run(&corner, &commands, &[], &module, &[])?;
     let stop = ["Breakpoint 1, product (a=1, b=2) at ", "visited.c:12", "double price;", "$1 = 7"];
     says(&text, &stop)?;
     says(&text, &["a = 1", "b = 2", "order = {count = 1, price = 3}", "result = 5"])?;
@@ -162,11 +171,38 @@ fn gdb_stops_in_a_warm_program() -> Result<()> {
     Ok(())
 }
 
+/// Objects whose debug information is in a file of its own (`-gsplit-dwarf`), which they name.
+fn gdb_reads_split_debug_information() -> Result<()> {
+    const MAIN: &str = "int twice(int); int main(void) { return twice(21); }\n";
+    const SPLIT: &str = "int twice(int number) {\n  int result = 2 * number;\n  return result;\n}\n";
+    let corner = Corner::new()?;
+    let gcc = tools::system("gcc").ok_or_else(|| Skip("gcc isn't installed".to_owned()))?;
+    let (main, split) = (corner.write("main.c", MAIN)?, corner.write("split.c", SPLIT)?);
+    let clang = tools::llvm("clang")?;
+    let mut command = corner.command(&clang);
+    process::run(command.args(["-g", "-emit-llvm", "-c", "-o", "main.bc"]).arg(main), b"")?.success("clang")?;
+    for compiler in [&gcc, &clang] {
+        for version in ["-gdwarf-4", "-gdwarf-5"] {
+            let mut command = corner.command(compiler);
+            command.args([version, "-gsplit-dwarf", "-c", "-o", "split.o"]).arg(&split);
+            process::run(&mut command, b"")?.success("an object")?;
+            let (options, main) = (["--extra-object", "split.o"], corner.work().join("main.bc"));
+            ensure!(corner.run(&options, &main)?.0.ending == Ending::Exit(42));
+            let commands = ["break twice", "run", "next", "info locals", "bt"];
+            let text = gdb_run(&corner, &commands, &options, &main, &[])?;
+            let words =
+                ["twice (number=21) at ", "split.c:2", "result = 42", "#0  twice (number=21) at ", "in main ()"];
+            says(&text, &words).with_context(|| format!("{} {version}", compiler.display()))?;
+        }
+    }
+    Ok(())
+}
+
 fn gdb_attaches_to_a_warm_program() -> Result<()> {
     let corner = Corner::new()?;
     let (module, _) = visited(&corner)?;
     let mut command = corner.larder()?;
-    command.args(["run", "-O", "0"]).arg(&module).env("WAIT", "1").stdout(Stdio::piped());
+    command.arg("run").arg(&module).env("WAIT", "1").stdout(Stdio::piped());
     let mut program = command.spawn()?;
     let mut ready = [0; 6];
     let output = program.stdout.as_mut().map(|out| out.read_exact(&mut ready));
@@ -186,7 +222,7 @@ fn gdb_attaches_to_a_warm_program() -> Result<()> {
 fn gdb_shows_where_a_warm_program_crashed() -> Result<()> {
     let corner = Corner::new()?;
     let (module, _) = visited(&corner)?;
-    let text = gdb_run(&corner, &["run", "bt 2", "print order"], &module, &[("CRASH", "1")])?;
+    let text = gdb_run(&corner, &["run", "bt 2", "print order"], &[], &module, &[("CRASH", "1")])?;
     says(&text, &["SIGSEGV", "product (a=1, b=2) at ", "visited.c:15", "in compare", "$1 = {count = 1, price = 3}"])
 }
 

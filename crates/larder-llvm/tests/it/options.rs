@@ -19,10 +19,13 @@ fn by_llvm(module: &[u8], opt: &str, llc: &str) -> Vec<(String, Vec<u8>)> {
 fn levels_are_those_of_opt_and_llc() {
     let module = bitcode("kernels.c", &[]);
     let sized = bitcode("kernels.c", &["-Os"]);
+    // All of its functions are marked `optnone`.
+    let unoptimised = bitcode("kernels.c", &["-O0"]);
     for (level, opt, llc, module) in [
         ("0", "-O0", "-O0", &module),
         ("1", "-O1", "-O1", &module),
         ("2", "-O2", "-O2", &module),
+        ("2", "-O2", "-O2", &unoptimised),
         ("3", "-O3", "-O3", &module),
         ("s", "-Os", "-O2", &sized),
         ("z", "-Oz", "-O2", &sized),
