@@ -98,7 +98,8 @@ const void *larder_llvm_address(void);
 // --- read.cpp ---
 
 // Reads bitcode or text; null when it is neither. `input` has to outlive the module. `name` stands in diagnostics only.
-LarderModule *larder_read(LarderBytes input, LarderBytes name,
+// `repetition` tells modules of a program with the same bytes apart.
+LarderModule *larder_read(LarderBytes input, LarderBytes name, uint32_t repetition,
                           const LarderSettings *settings, LarderSink sink);
 LarderStatus larder_verify(LarderModule *module);
 void larder_module_free(LarderModule *module);

@@ -48,7 +48,7 @@ struct SessionObject {
 struct LarderModule {
   LarderSink sink;
   LarderSettings settings;
-  // Digest of the input; keeps names that were local apart from those of other modules.
+  // Digest of the input and of how often the program has had it; keeps names that were local apart from those of other modules.
   uint64_t digest;
   // Declared before the module: it has to go last.
   std::unique_ptr<llvm::LLVMContext> context;

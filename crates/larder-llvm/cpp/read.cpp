@@ -96,12 +96,12 @@ LarderStatus larder::verify(Module &module, const LarderSink &sink) {
   return LARDER_OK;
 }
 
-LarderModule *larder_read(LarderBytes input, LarderBytes name,
+LarderModule *larder_read(LarderBytes input, LarderBytes name, uint32_t repetition,
                           const LarderSettings *settings, LarderSink sink) {
   auto result = std::make_unique<LarderModule>();
   result->sink = sink;
   result->settings = *settings;
-  result->digest = xxh3_64bits(text(input));
+  result->digest = xxh3_64bits(text(input)) + repetition;
   result->context = new_context(sink);
   result->module = larder::read(input, name, *result->context, sink);
   if (!result->module)

@@ -156,7 +156,8 @@ impl Sink for Compilation<'_> {
 impl Compilation<'_> {
     fn run<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, bytes: &[u8]) -> Result<Compiled, CompileError> {
         let mut module = self.phase(Phase::Parse, || {
-            Module::read(bytes, &self.request.name, self.settings, self).ok_or(Status::Malformed)
+            let Request { name, repetition, .. } = self.request;
+            Module::read(bytes, name, *repetition, self.settings, self).ok_or(Status::Malformed)
         })?;
         self.phase(Phase::Verify, || {
             check(module.verify())?;

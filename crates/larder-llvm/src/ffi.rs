@@ -86,7 +86,13 @@ unsafe extern "C" {
     fn larder_start(fatal: extern "C" fn(bool, Bytes));
     fn larder_llvm_version() -> Bytes;
     fn larder_llvm_address() -> *const c_void;
-    fn larder_read(input: Bytes, name: Bytes, settings: *const RawSettings, sink: RawSink) -> *mut RawModule;
+    fn larder_read(
+        input: Bytes,
+        name: Bytes,
+        repetition: u32,
+        settings: *const RawSettings,
+        sink: RawSink,
+    ) -> *mut RawModule;
     fn larder_verify(module: *mut RawModule) -> u32;
     fn larder_module_free(module: *mut RawModule);
     fn larder_symbols(module: *const RawModule, context: *mut c_void, receive: extern "C" fn(*mut c_void, u32, Bytes));
@@ -282,14 +288,18 @@ pub(crate) struct Module<'a, S> {
 }
 
 impl<'a, S: Sink> Module<'a, S> {
-    /// Reads bitcode or text; `None` when the sink was told why not.
-    pub(crate) fn read(input: &'a [u8], name: &str, settings: &'a Settings, sink: &'a S) -> Option<Self> {
-        let settings = settings.raw();
+    /// Reads bitcode or text; `None` when the sink was told why not. `repetition` tells modules of a program with the same bytes apart.
+    pub(crate) fn read(
+        input: &'a [u8],
+        name: &str,
+        repetition: u32,
+        settings: &'a Settings,
+        sink: &'a S,
+    ) -> Option<Self> {
+        let (settings, name) = (settings.raw(), Bytes::of(name.as_bytes()));
         // SAFETY: input, the texts behind the settings and the sink live for 'a, which the module doesn't outlive. The settings
         // themselves are copied.
-        let raw = unsafe {
-            larder_read(Bytes::of(input), Bytes::of(name.as_bytes()), &raw const settings, RawSink::of(sink))
-        };
+        let raw = unsafe { larder_read(Bytes::of(input), name, repetition, &raw const settings, RawSink::of(sink)) };
         NonNull::new(raw).map(|raw| Module { raw, _borrowed: PhantomData })
     }
 

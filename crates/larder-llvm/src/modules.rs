@@ -50,7 +50,7 @@ struct About<'a> {
 
 impl About<'_> {
     fn read<'a>(&'a self, bytes: &'a [u8], name: &str) -> Result<Module<'a, ToEvents<'a>>, CompileError> {
-        let read = Module::read(bytes, name, self.settings, self.sink);
+        let read = Module::read(bytes, name, 0, self.settings, self.sink);
         read.ok_or_else(|| CompileError::Malformed { name: name.to_owned() })
     }
 

@@ -13,7 +13,7 @@ use larder_link::{
     ARCHIVE_MAGIC, Entrant, LinkError, Mention, Object, Taken, read_archive, read_mentions, take_members,
 };
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 mod merged;
 
@@ -42,6 +42,8 @@ struct Item<'a> {
     name: String,
     bytes: &'a [u8],
     digest: [u8; 32],
+    /// Of a module: how many items before it have the same bytes.
+    repetition: u32,
     is_module: bool,
     /// The input it is, or is a member of.
     input: usize,
@@ -77,7 +79,7 @@ fn expand<'a>(inputs: &'a [Content<'_>]) -> Result<Vec<Item<'a>>, Error> {
         let Content { name, bytes, digest } = input;
         if !is_archive(bytes) {
             let (name, is_module) = (name.clone(), !bytes.starts_with(b"\x7fELF"));
-            items.push(Item { name, bytes, digest: *digest, is_module, input: index, is_member: false });
+            items.push(Item { name, bytes, digest: *digest, repetition: 0, is_module, input: index, is_member: false });
             continue;
         }
         let members = read_archive(&Object { name, bytes, ..Object::default() }).map_err(of_linker(name))?;
@@ -85,12 +87,22 @@ fn expand<'a>(inputs: &'a [Content<'_>]) -> Result<Vec<Item<'a>>, Error> {
             let is_module = BITCODE.iter().any(|magic| member.bytes.starts_with(magic));
             let is_object = member.bytes.starts_with(b"\x7fELF");
             let digest = if is_module { *blake3::hash(member.bytes).as_bytes() } else { [0; 32] };
-            let item =
-                Item { name: member.name, bytes: member.bytes, digest, is_module, input: index, is_member: true };
+            let (name, bytes) = (member.name, member.bytes);
+            let item = Item { name, bytes, digest, repetition: 0, is_module, input: index, is_member: true };
             (is_module || is_object).then_some(item)
         }));
     }
+    number_repetitions(&mut items);
     Ok(items)
+}
+
+fn number_repetitions(items: &mut [Item<'_>]) {
+    let mut counts = HashMap::new();
+    for item in items.iter_mut().filter(|item| item.is_module) {
+        let count = counts.entry(item.digest).or_insert(0);
+        item.repetition = *count;
+        *count += 1;
+    }
 }
 
 /// Archives of any kind: which of them can be read, their reader says.
@@ -200,7 +212,7 @@ fn order(
 
 impl Item<'_> {
     fn ir(&self) -> Ir<'_> {
-        Ir { name: &self.name, bytes: self.bytes, digest: self.digest }
+        Ir { name: &self.name, bytes: self.bytes, digest: self.digest, repetition: self.repetition }
     }
 
     /// Of an object; a module has none yet.

@@ -29,6 +29,8 @@ pub(crate) struct Ir<'a> {
     pub(crate) name: &'a str,
     pub(crate) bytes: &'a [u8],
     pub(crate) digest: [u8; 32],
+    /// How many modules of the program have the same bytes and stand before this one.
+    pub(crate) repetition: u32,
 }
 
 /// What became of one module.
@@ -157,7 +159,7 @@ impl Generator<'_> {
     }
 
     fn key(&self, module: &Ir<'_>) -> Key {
-        self.code.objects_key(&ModuleId::Digest(module.digest))
+        self.code.objects_key(&ModuleId::Digest(module.digest), module.repetition)
     }
 
     fn look_up(&self, key: &Key) -> Result<ModuleObjects, MissReason> {
@@ -254,6 +256,7 @@ impl Generator<'_> {
         } = self.code.options;
         let request = Request {
             name: module.name.to_owned(),
+            repetition: module.repetition,
             level: level.letter().to_owned(),
             passes: passes.clone(),
             features: cpu.features(self.code.host).names().collect(),

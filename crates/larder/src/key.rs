@@ -90,12 +90,13 @@ impl KeyFields<'_> {
 }
 
 impl CodeFields<'_> {
-    /// The key of the objects of one module.
-    pub fn objects_key(&self, module: &ModuleId<'_>) -> Key {
+    /// The key of the objects of one module, of which the program has had so many before.
+    pub fn objects_key(&self, module: &ModuleId<'_>, repetition: u32) -> Key {
         let mut fields = Fields(blake3::Hasher::new_derive_key(OBJECTS_CONTEXT));
         fields.add_input(module, self);
         fields.add_code(self);
         fields.add(11, &OBJECTS_VERSION.to_le_bytes());
+        fields.add(24, &repetition.to_le_bytes());
         Key(*fields.0.finalize().as_bytes())
     }
 }
@@ -253,8 +254,8 @@ mod tests {
             CodeFields { unit: Some(&units[3]), ..code },
         ];
         keys.extend(codes.iter().map(|&code| KeyFields { inputs: &[one], code }.key()));
-        keys.extend(codes.iter().map(|code| code.objects_key(&one)));
-        keys.extend([code.objects_key(&one), code.objects_key(&two)]);
+        keys.extend(codes.iter().map(|code| code.objects_key(&one, 0)));
+        keys.extend([(&one, 0), (&one, 1), (&two, 0)].map(|(module, number)| code.objects_key(module, number)));
         keys.extend(options.iter().map(|options| {
             let code = CodeFields { options, ..code };
             KeyFields { inputs: &[one], code }.key()
@@ -274,7 +275,7 @@ mod tests {
         let code = |options| CodeFields { options, host: &host, triple: "t", toolchain: "l", regions: &[], unit: None };
         let key = |options| KeyFields { inputs: &[ModuleId::Caller(b"m")], code: code(options) }.key();
         assert_eq!(key(&native), key(&named));
-        let objects_key = |options| code(options).objects_key(&ModuleId::Caller(b"m"));
+        let objects_key = |options| code(options).objects_key(&ModuleId::Caller(b"m"), 0);
         assert_eq!(objects_key(&native), objects_key(&named));
     }
 
@@ -285,7 +286,7 @@ mod tests {
         let region = |name: Option<&str>, start, len| [Region { name: name.map(str::to_owned), start, len }];
         let key = |options, input, regions: &[Region]| {
             let code = CodeFields { options, host: &host, triple: "t", toolchain: "l", regions, unit: None };
-            (code.objects_key(&input).to_string(), KeyFields { inputs: &[input], code }.key().to_string())
+            (code.objects_key(&input, 0).to_string(), KeyFields { inputs: &[input], code }.key().to_string())
         };
         let heaps = [
             region(Some("heap"), 1 << 40, 4096),
@@ -306,7 +307,7 @@ mod tests {
         let base = CompileOptions::default();
         let key = |options: &CompileOptions| {
             CodeFields { options, host: &host, triple: "t", toolchain: "l", regions: &[], unit: None }
-                .objects_key(&ModuleId::Digest([1; 32]))
+                .objects_key(&ModuleId::Digest([1; 32]), 0)
         };
         let with = |change: fn(&mut CompileOptions)| {
             let mut options = CompileOptions::default();

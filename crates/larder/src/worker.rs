@@ -33,6 +33,8 @@ use thiserror::Error;
 pub struct Request {
     /// What diagnostics call the module.
     pub name: String,
+    /// How many modules of the program have the same bytes and stand before this one.
+    pub repetition: u32,
     /// The letter behind `-O`: 0, 1, 2, 3, s or z; empty for 2.
     pub level: String,
     /// Passes to run instead of the level's own, in the syntax of `opt -passes=`.
@@ -335,8 +337,19 @@ impl Worker {
 }
 
 fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::Request, CompileError> {
-    let Request { name, level, passes, features, split, static_tls, raw_pointers, regions, unit, thread_count } =
-        request;
+    let Request {
+        name,
+        repetition,
+        level,
+        passes,
+        features,
+        split,
+        static_tls,
+        raw_pointers,
+        regions,
+        unit,
+        thread_count,
+    } = request;
     let level = match level.as_str() {
         "" => OptLevel::default(),
         letter => letter.parse().map_err(|unknown: wire::UnknownLevel| CompileError::Request {
@@ -346,6 +359,7 @@ fn wire_request(request: &Request, limits: &Limits, asks: bool) -> Result<wire::
     };
     Ok(wire::Request {
         name: name.clone(),
+        repetition: *repetition,
         level,
         passes: passes.clone(),
         features: features.iter().map(|name| name.trim_start_matches('+').to_owned()).collect(),

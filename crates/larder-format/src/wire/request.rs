@@ -102,6 +102,8 @@ impl Split {
 pub struct Request {
     /// What diagnostics call the module.
     pub name: String,
+    /// How many modules of the program have the same bytes and stand before this one: names that are local to each must differ.
+    pub repetition: u32,
     /// Level of the code generator and, without `passes`, of the optimiser.
     pub level: OptLevel,
     /// What the optimiser does instead, in LLVM's textual form ("function(sroa,instcombine)").
@@ -186,6 +188,7 @@ pub(super) mod tests {
     pub(in crate::wire) fn sample() -> Request {
         Request {
             name: "prog.bc".to_owned(),
+            repetition: 1,
             level: OptLevel::Oz,
             passes: Some("function(sroa)".to_owned()),
             features: vec!["avx2".to_owned()],

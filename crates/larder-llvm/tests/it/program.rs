@@ -24,6 +24,7 @@ fn feed(input: &[u8], directory: &std::path::Path) -> Output {
 fn conversation(passes: Option<&str>, module: &[u8]) -> Vec<u8> {
     let request = Request {
         name: "module".to_owned(),
+        repetition: 0,
         level: OptLevel::O2,
         passes: passes.map(str::to_owned),
         features: vec![],

@@ -77,6 +77,7 @@ fn progress_never_falls_and_ends_at_the_end() {
 fn a_worker_dies_with_its_client() {
     let request = larder_format::wire::Request {
         name: String::new(),
+        repetition: 0,
         level: larder_format::wire::OptLevel::O2,
         passes: None,
         features: vec![],

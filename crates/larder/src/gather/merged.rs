@@ -68,7 +68,7 @@ impl<'a> Line<'_, 'a> {
         let irs: Vec<_> = merged.iter().map(|&index| self.items[index].ir()).collect();
         let linked = self.generator.link_modules(&irs, self.keep(merged), self.give_way(order));
         let linked = linked.map_err(|error| self.duplicate(merged).unwrap_or(error))?;
-        let module = Ir { name: irs[0].name, bytes: &linked, digest: *blake3::hash(&linked).as_bytes() };
+        let module = Ir { name: irs[0].name, bytes: &linked, digest: *blake3::hash(&linked).as_bytes(), repetition: 0 };
         let generated = self.generator.generate(&[module], progress)?.pop();
         generated.ok_or_else(|| unreachable!("one module has one answer"))
     }
