@@ -56,6 +56,8 @@ const PLACEMENT: &str = "ignored: it moves code and data about, which programs c
 const DEBUGGING: &str =
     "ignored: it is for debuggers and profilers, and clang's -g and -fno-omit-frame-pointer are kept";
 const ASSEMBLER: &str = "ignored: it is between the assembler and its user";
+const AIX: &str = "ignored: it is for AIX";
+const ABI: &str = "refused: code follows the platform's ABI";
 const IN_MODULE: &str =
     "refused: it changes the code of functions; say it in the module, by clang's option of that purpose";
 const ONE_PROCESS: &str = "refused: programs run in this process";
@@ -141,7 +143,11 @@ pub(super) const OPTIONS: &[LliOption] = &[
     switch("tailcallopt", Refused(IN_MODULE)),
     switch("disable-tail-calls", Refused(IN_MODULE)),
     switch("stackrealign", Refused(IN_MODULE)),
-    valued("target-abi", Refused("refused: code follows the platform's ABI")),
+    switch("enable-jmc-instrument", Refused(IN_MODULE)),
+    valued("x86-asm-syntax", Only(&["att"], IN_MODULE)),
+    valued("target-abi", Refused(ABI)),
+    valued("meabi", Only(&["default", "gnu"], ABI)),
+    switch("fdpic", Refused(ABI)),
     valued("filetype", Ignored("ignored: no file is written; `larder build` writes one")),
     valued("frame-pointer", Ignored(DEBUGGING)),
     valued("debugger-tune", Ignored(DEBUGGING)),
@@ -153,6 +159,13 @@ pub(super) const OPTIONS: &[LliOption] = &[
     switch("force-dwarf-frame-section", Ignored(DEBUGGING)),
     valued("emit-dwarf-unwind", Ignored(DEBUGGING)),
     switch("stack-size-section", Ignored(DEBUGGING)),
+    switch("basic-block-address-map", Ignored(DEBUGGING)),
+    switch("gsframe", Ignored(DEBUGGING)),
+    valued("swift-async-fp", Ignored(DEBUGGING)),
+    switch("xray-function-index", Ignored(DEBUGGING)),
+    switch("xcoff-traceback-table", Ignored(AIX)),
+    switch("ignore-xcoff-visibility", Ignored(AIX)),
+    switch("mxcoff-roptr", Ignored(AIX)),
     switch("function-sections", Ignored(PLACEMENT)),
     switch("data-sections", Ignored(PLACEMENT)),
     switch("unique-section-names", Ignored(PLACEMENT)),
@@ -161,14 +174,24 @@ pub(super) const OPTIONS: &[LliOption] = &[
     switch("nozero-initialized-in-bss", Ignored(PLACEMENT)),
     switch("stack-symbol-ordering", Ignored(PLACEMENT)),
     switch("split-machine-functions", Ignored(PLACEMENT)),
+    valued("basic-block-sections", Ignored(PLACEMENT)),
     valued("align-loops", Ignored(PLACEMENT)),
+    valued("x86-align-branch", Ignored(PLACEMENT)),
+    valued("x86-align-branch-boundary", Ignored(PLACEMENT)),
+    switch("x86-branches-within-32B-boundaries", Ignored(PLACEMENT)),
+    switch("x86-pad-for-align", Ignored(PLACEMENT)),
+    valued("x86-pad-max-prefix-size", Ignored(PLACEMENT)),
     switch("use-ctors", Ignored("ignored: constructors run in the same order from either kind of list")),
     valued("tls-size", Ignored(PLACEMENT)),
     switch("emulated-tls", Ignored("ignored: thread-local variables work without")),
     switch("enable-tlsdesc", Ignored("ignored: thread-local variables work without")),
     switch("addrsig", Ignored(ASSEMBLER)),
+    valued("as-secure-log-file", Ignored(ASSEMBLER)),
+    switch("asm-show-inst", Ignored(ASSEMBLER)),
     switch("crel", Ignored(ASSEMBLER)),
+    switch("emit-compact-unwind-non-canonical", Ignored(ASSEMBLER)),
     switch("fatal-warnings", Ignored(ASSEMBLER)),
+    switch("implicit-mapsyms", Ignored(ASSEMBLER)),
     switch("incremental-linker-compatible", Ignored(ASSEMBLER)),
     switch("mc-relax-all", Ignored(ASSEMBLER)),
     switch("no-deprecated-warn", Ignored(ASSEMBLER)),
@@ -176,11 +199,19 @@ pub(super) const OPTIONS: &[LliOption] = &[
     switch("no-type-check", Ignored(ASSEMBLER)),
     switch("no-warn", Ignored(ASSEMBLER)),
     switch("save-temp-labels", Ignored(ASSEMBLER)),
+    switch("W", Ignored(ASSEMBLER)),
     switch("x86-relax-relocations", Ignored(ASSEMBLER)),
+    switch("x86-sse2avx", Ignored(ASSEMBLER)),
     // Of every program of LLVM.
     switch("color", Ignored("ignored: messages are coloured on terminals, unless NO_COLOR is set")),
     switch("disable-symbolication", Ignored("ignored: no stack of larder's own is printed")),
+    switch("fast-isel", Ignored(OTHER_JITS)),
+    switch("global-isel", Ignored(OTHER_JITS)),
+    valued("regalloc", Ignored(OTHER_JITS)),
+    valued("pre-RA-sched", Ignored(OTHER_JITS)),
     switch("verify-machineinstrs", Ignored("ignored: it looks for bugs of LLVM")),
+    switch("time-passes", Refused("refused: --time tells where the time went")),
+    switch("stats", Refused("refused: LLVM counts nothing in a release; --report tells what larder did")),
     // Of versions before 22.
     switch("use-mcjit", Ignored(OTHER_JITS)),
     switch(

@@ -248,7 +248,21 @@ fn every_option_is_listed() -> Result<()> {
         remote-mcjit mcjit-remote-process mtriple entry-function extra-module extra-object extra-archive \
         enable-cache-manager object-cache-dir fake-argv0 disable-core-files disable-lazy-compilation soft-float \
         no-process-syms lljit-platform orc-lazy-debug load march mcpu mattr relocation-model code-model \
-        exception-model thread-model float-abi fp-contract denormal-fp-math frame-pointer";
+        exception-model thread-model float-abi fp-contract denormal-fp-math frame-pointer large-data-threshold \
+        enable-no-infs-fp-math enable-no-nans-fp-math enable-no-signed-zeros-fp-math enable-no-trapping-fp-math \
+        denormal-fp-math-f32 enable-sign-dependent-rounding-fp-math nozero-initialized-in-bss tailcallopt \
+        stack-symbol-ordering stackrealign trap-func use-ctors data-sections function-sections \
+        ignore-xcoff-visibility xcoff-traceback-table mxcoff-roptr basic-block-address-map basic-block-sections \
+        split-machine-functions tls-size emulated-tls enable-tlsdesc unique-section-names \
+        unique-basic-block-section-names separate-named-sections meabi debugger-tune vector-library \
+        stack-size-section emit-call-site-info debug-entry-values force-dwarf-frame-section xray-function-index \
+        strict-dwarf align-loops enable-jmc-instrument disable-tail-calls swift-async-fp mc-relax-all \
+        incremental-linker-compatible fdpic dwarf-version dwarf64 emit-dwarf-unwind \
+        emit-compact-unwind-non-canonical gsframe fatal-warnings no-warn no-deprecated-warn no-type-check \
+        save-temp-labels crel implicit-mapsyms x86-relax-relocations x86-sse2avx target-abi as-secure-log-file \
+        asm-show-inst x86-align-branch x86-align-branch-boundary x86-branches-within-32B-boundaries \
+        x86-pad-for-align x86-pad-max-prefix-size x86-asm-syntax color disable-symbolication \
+        verify-machineinstrs fast-isel global-isel regalloc pre-RA-sched time-passes stats filetype";
     for name in own.split_whitespace() {
         let row = |text: &str, dashes: &str| {
             let starts = |line: &str| {
