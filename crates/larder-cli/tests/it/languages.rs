@@ -9,28 +9,63 @@ use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-tests![rust_in_one_module, rust_with_a_shared_library, fortran_with_an_archive, fortran_with_a_shared_library];
+tests![
+    rust_in_one_module,
+    rust_with_a_shared_library,
+    rust_with_a_library_of_rust,
+    c_with_a_library_of_rust,
+    fortran_with_an_archive,
+    fortran_with_a_shared_library,
+];
 
 /// The LLVM of the reference tool chain: it reads bitcode of its own version and older.
 const LLVM: u32 = 22;
 
 fn rust_in_one_module() -> Result<()> {
     let corner = Corner::new()?;
-    rustc(&corner, &["-Clto=fat"])?;
+    rustc_program(&corner, &["-Clto=fat"])?;
     agree(&corner, &[])
 }
 
 fn rust_with_a_shared_library() -> Result<()> {
     let corner = Corner::new()?;
-    rustc(&corner, &["-Cprefer-dynamic", "-Crpath"])?;
+    rustc_program(&corner, &["-Cprefer-dynamic", "-Crpath"])?;
+    agree(&corner, &["--load".into(), standard_library()?])
+}
+
+/// The crate as an `rlib`: its members are objects and what the compiler keeps for itself, or bitcode.
+fn rust_with_a_library_of_rust() -> Result<()> {
+    for options in [&[][..], &["-Clinker-plugin-lto"]] {
+        let corner = Corner::new()?;
+        rustc(&corner, "words.rs", &[&["--crate-type=rlib"], options].concat())?;
+        let native = ["--extern=words=libwords.rlib", "-Cprefer-dynamic", "-Crpath", "--emit=llvm-bc,link", "-owhole"];
+        rustc(&corner, "uses_words.rs", &native)?;
+        let archive = ["--extra-archive".into(), "libwords.rlib".into()];
+        agree(&corner, &[&archive[..], &["--load".into(), standard_library()?]].concat())?;
+    }
+    Ok(())
+}
+
+/// The crate as a `staticlib`, in which all of the standard library is.
+fn c_with_a_library_of_rust() -> Result<()> {
+    let corner = Corner::new()?;
+    rustc(&corner, "words.rs", &["--crate-type=staticlib"])?;
+    for options in [&["-emit-llvm", "-c", "-o", "whole.bc"][..], &["-o", "whole", "libwords.a"]] {
+        let mut command = corner.command(tools::llvm("clang")?);
+        process::run(command.arg("-O1").arg(source("uses_words.c")).args(options), b"")?.success("clang")?;
+    }
+    agree(&corner, &["--extra-archive".into(), "libwords.a".into()])
+}
+
+/// The shared library of Rust's own.
+fn standard_library() -> Result<PathBuf> {
     let output = Command::new(rust_compiler()).args(["--print", "target-libdir"]).output()?;
     let directory = PathBuf::from(String::from_utf8(output.stdout)?.trim_end());
     let library = directory.read_dir()?.flatten().map(|entry| entry.path()).find(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("libstd-") && name.ends_with(".so")
     });
-    let library = library.with_context(|| format!("no libstd-*.so in {}", directory.display()))?;
-    agree(&corner, &["--load".into(), library])
+    library.with_context(|| format!("no libstd-*.so in {}", directory.display()))
 }
 
 fn fortran_with_an_archive() -> Result<()> {
@@ -66,7 +101,11 @@ fn rust_compiler() -> std::ffi::OsString {
 }
 
 /// Makes the Rust program and its bitcode.
-fn rustc(corner: &Corner, options: &[&str]) -> Result<()> {
+fn rustc_program(corner: &Corner, options: &[&str]) -> Result<()> {
+    rustc(corner, "whole.rs", &[&["--emit=llvm-bc,link"], options].concat())
+}
+
+fn rustc(corner: &Corner, file: &str, options: &[&str]) -> Result<()> {
     let version = Command::new(rust_compiler()).arg("-vV").output()?;
     let version = String::from_utf8(version.stdout)?;
     let llvm =
@@ -75,8 +114,8 @@ fn rustc(corner: &Corner, options: &[&str]) -> Result<()> {
         return Err(Skip(format!("rustc writes bitcode that LLVM {LLVM} may not read: {version}")).into());
     }
     let mut command = Command::new(rust_compiler());
-    command.args(["--edition=2024", "-Copt-level=1", "-Ccodegen-units=1", "--emit=llvm-bc,link"]).args(options);
-    process::run(command.arg(source("whole.rs")).current_dir(corner.work()), b"")?.success("rustc").map(drop)
+    command.args(["--edition=2024", "-Copt-level=1", "-Ccodegen-units=1"]).args(options);
+    process::run(command.arg(source(file)).current_dir(corner.work()), b"")?.success("rustc").map(drop)
 }
 
 /// Makes the Fortran program and its bitcode; gives the archive of the run-time library.

@@ -35,6 +35,7 @@ mod processors;
 mod profiles;
 mod programs;
 mod random;
+mod sanitizers;
 mod stale;
 mod strace;
 mod streams;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         profiles::trials(),
         programs::trials(),
         random::trials(),
+        sanitizers::trials(),
         stale::trials(),
         streams::trials(),
         syscalls::trials(),

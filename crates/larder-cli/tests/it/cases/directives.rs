@@ -56,7 +56,9 @@ fn sources(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
-    let mut sources: Vec<PathBuf> = path.read_dir()?.flatten().map(|entry| entry.path()).collect();
+    let files = path.read_dir()?.flatten().map(|entry| entry.path());
+    let is_header = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "h");
+    let mut sources: Vec<PathBuf> = files.filter(|file| !is_header(file)).collect();
     sources.sort();
     Ok(sources)
 }

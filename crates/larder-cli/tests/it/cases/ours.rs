@@ -45,23 +45,28 @@ fn in_store(case: &Case, built: &Built, corner: &Corner, way: &str, outcome: &st
 fn saved(case: &Case, built: &Built) -> Result<()> {
     let corner = Corner::new()?;
     let image = corner.work().join("saved.image");
-    let (options, entry) = build_options(&case.directives.larder_flags);
+    let (options, start) = split_options(&case.directives.larder_flags);
     let mut command = corner.larder()?;
     command.arg("build").args(options).args(built.extra_options()).arg(&built.module).arg("-o").arg(&image);
     process::run(&mut command, b"")?.success("larder build")?;
     let mut command = corner.larder()?;
-    command.env("LARDER_WORKER", "/nonexistent").arg("run").args(entry).arg(&image);
+    command.env("LARDER_WORKER", "/nonexistent").arg("run").args(start).arg(&image);
     let ran = build::run_program(case, &mut command)?;
     same("the saved image", &built.native, &ran, Stderr::Same)?;
     image::readable(&corner, &image)
 }
 
-/// Options of a run, split into those of the compilation and `--entry`, which belongs to the start.
-fn build_options(flags: &[String]) -> (Vec<String>, Vec<String>) {
-    match flags.iter().position(|flag| flag == "--entry") {
-        None => (flags.to_vec(), Vec::new()),
-        Some(at) => ([&flags[..at], &flags[at + 2..]].concat(), flags[at..at + 2].to_vec()),
+/// Options of a run, split into those of the compilation and those that belong to the start.
+fn split_options(flags: &[String]) -> (Vec<&str>, Vec<&str>) {
+    let (mut compilation, mut start) = (Vec::new(), Vec::new());
+    let mut words = flags.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "--entry" | "--load" => start.extend([Some(word), words.next()].into_iter().flatten()),
+            _ => compilation.push(word),
+        }
     }
+    (compilation, start)
 }
 
 /// A refusal: exit code 125, the message, no output, and nothing left behind.

@@ -1,0 +1,2 @@
+#include "inline.h"
+Seen look_from_second() { return look(); }

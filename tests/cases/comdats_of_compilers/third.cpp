@@ -1,0 +1,2 @@
+#include "inline.h"
+Seen look_from_third() { return look(); }
