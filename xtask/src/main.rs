@@ -1,4 +1,4 @@
-//! The chores of this repository, each one command on a fresh machine: `cargo xtask setup | demo | test | soak | ci | bench`.
+//! The chores of this repository, each one command on a fresh machine: `cargo xtask setup | demo | install | test | soak | ci | bench`.
 //!
 //! A newcomer has Rust and gcc and nothing else; what is missing is installed before it is needed. The chores are
 //! programs rather than scripts, so that they are checked and formatted like the rest.
@@ -8,6 +8,7 @@
 mod bench;
 mod cargo;
 mod demo;
+mod install;
 mod say;
 mod setup;
 mod soak;
@@ -30,6 +31,8 @@ enum Chore {
     Setup(setup::Arguments),
     /// Build, then run a real program twice: compiled the first time, started from the store the second.
     Demo,
+    /// Build everything as users have it and put it below a prefix: the command, the worker, the C library.
+    Install(install::Arguments),
     /// Run every test.
     Test(test::Arguments),
     /// Random programs, natively against cold and warm, until time is over.
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
     match Arguments::parse().chore {
         Chore::Setup(arguments) => setup::setup(&arguments),
         Chore::Demo => demo::demo(),
+        Chore::Install(arguments) => install::install(&arguments),
         Chore::Test(arguments) => test::test(&arguments),
         Chore::Soak(arguments) => soak::soak(&arguments),
         Chore::Ci => test::ci(),

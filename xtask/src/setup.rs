@@ -89,6 +89,13 @@ const NEEDS: &[Need] = {
             Test,
             Program(&["llvm-config-14"]),
         ),
+        need(
+            "pkg-config",
+            "a test builds a program with an installed library",
+            "pkg-config",
+            Test,
+            Program(&["pkg-config"]),
+        ),
         need("strace", "tests count system calls with it", "strace", Test, Program(&["strace"])),
     ]
 };

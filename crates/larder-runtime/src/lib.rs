@@ -47,6 +47,11 @@ pub use tls::{StaticTlsError, has_place_for_static_tls};
 pub use unavailable::{Call, Dropped, FailedGuard, GuardFailure, Unavailable, UnitId, Waiting};
 pub use unwind::unwinds_in_constant_time;
 
+/// The file of the program or shared library that this code is part of; `None` unless the system knows it by an absolute path.
+pub fn own_file() -> Option<std::path::PathBuf> {
+    os::file_at(own_file as *const ()).filter(|path| path.is_absolute())
+}
+
 /// Addresses of this process at which something is mapped now, in order. Empty if the system doesn't tell.
 pub fn mapped_ranges() -> Vec<std::ops::Range<usize>> {
     os::mapped_ranges()

@@ -246,7 +246,8 @@ impl Worker {
         Worker { path: path.into() }
     }
 
-    /// Looks for the worker: `LARDER_WORKER`, beside the current program, in `../libexec/larder` from there, in `PATH`.
+    /// Looks for the worker: `LARDER_WORKER`, beside the current program, in `../libexec/larder` from there or from the
+    /// shared library that this code is in, in `PATH`.
     pub fn locate() -> Result<Self, CompileError> {
         locate::locate().map(Worker::at)
     }

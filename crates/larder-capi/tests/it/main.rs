@@ -3,6 +3,7 @@
 mod exceptions;
 mod header;
 mod heap;
+mod install;
 mod misuse;
 mod programs;
 mod sessions;

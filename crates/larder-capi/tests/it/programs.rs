@@ -55,9 +55,14 @@ pub(crate) fn build(dir: &Path, source: &str, linking: Linking, flags: &[&str]) 
 
 /// What a program prints, by lines. It gets a store, and paths behind it.
 pub(crate) fn run(program: &Path, store: &Path, arguments: &[&Path]) -> Vec<String> {
-    let worker = libraries().join("../larder-worker");
+    run_with(program, store, arguments, Some(&libraries().join("../larder-worker")))
+}
+
+/// The same with that worker, or with the one that is found.
+pub(crate) fn run_with(program: &Path, store: &Path, arguments: &[&Path], worker: Option<&Path>) -> Vec<String> {
     let mut command = Command::new(program);
-    command.arg(store).args(arguments).env("LARDER_WORKER", worker).env_remove("LARDER_LOG");
+    command.arg(store).args(arguments).env_remove("LARDER_LOG").env_remove("LARDER_WORKER");
+    command.envs(worker.map(|worker| ("LARDER_WORKER", worker)));
     let output = succeed(&mut command);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "libraries print nothing");
     String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()

@@ -22,7 +22,7 @@ mod scope;
 mod threads;
 
 pub(crate) use near::{map_zeros_near, mapped_ranges};
-pub(crate) use objects::{Dynamic, Object, Symbol, dt, loaded_objects};
+pub(crate) use objects::{Dynamic, Object, Symbol, dt, file_at, loaded_objects};
 pub(crate) use threads::{
     ThreadLocalModule, has_other_threads, hold_at_fork, is_static, map_zeroed, thread_local_address,
     thread_local_modules, unmap,

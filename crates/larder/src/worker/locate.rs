@@ -18,15 +18,26 @@ pub(super) fn locate() -> Result<PathBuf, CompileError> {
     }
     let program = env::current_exe().unwrap_or_default();
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = candidates(&program, &path).find(|candidate| candidate.is_file());
+    let found = candidates(&program, larder_runtime::own_file, &path).find(|candidate| candidate.is_file());
     found.ok_or(CompileError::NotFound { beside: program })
 }
 
-/// Places for the worker of `program`. Tests run one folder below the programs that cargo builds.
-fn candidates<'a>(program: &'a Path, path: &'a OsStr) -> impl Iterator<Item = PathBuf> + 'a {
-    let directory = program.parent().unwrap_or(Path::new(""));
-    let near = ["", "../libexec/larder", ".."].map(|place| directory.join(place).join(PROGRAM));
-    near.into_iter().chain(env::split_paths(path).map(|directory| directory.join(PROGRAM)))
+/// Places for the worker of `program`. Tests run one folder below the programs that cargo builds. The library that this code is in lies in `lib`, or in a
+/// directory of `lib` for its platform; it is asked for only where the program has no worker near.
+fn candidates<'a>(
+    program: &'a Path,
+    library: impl FnOnce() -> Option<PathBuf> + 'a,
+    path: &'a OsStr,
+) -> impl Iterator<Item = PathBuf> + 'a {
+    let near = beside(program, &["", "../libexec/larder", ".."]);
+    let of_library = std::iter::once_with(library).flatten();
+    let of_library = of_library.flat_map(|library| beside(&library, &["../libexec/larder", "../../libexec/larder"]));
+    near.into_iter().chain(of_library).chain(env::split_paths(path).map(|directory| directory.join(PROGRAM)))
+}
+
+fn beside(file: &Path, places: &[&str]) -> Vec<PathBuf> {
+    let directory = file.parent().unwrap_or(Path::new(""));
+    places.iter().map(|place| directory.join(place).join(PROGRAM)).collect()
 }
 
 #[cfg(test)]
@@ -35,11 +46,14 @@ mod tests {
 
     #[test]
     fn near_places_come_first() {
-        let found: Vec<_> = candidates(Path::new("/opt/bin/prog"), OsStr::new("/usr/bin")).collect();
+        let library = || Some("/usr/local/lib/liblarder.so.0".into());
+        let found: Vec<_> = candidates(Path::new("/opt/bin/prog"), library, OsStr::new("/usr/bin")).collect();
         let expected = [
             "/opt/bin/larder-worker",
             "/opt/bin/../libexec/larder/larder-worker",
             "/opt/bin/../larder-worker",
+            "/usr/local/lib/../libexec/larder/larder-worker",
+            "/usr/local/lib/../../libexec/larder/larder-worker",
             "/usr/bin/larder-worker",
         ];
         assert_eq!(found, expected.map(PathBuf::from));

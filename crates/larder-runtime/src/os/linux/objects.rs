@@ -1,8 +1,11 @@
 //! The program and the libraries that the dynamic linker has loaded, as their own tables tell (System V gABI, "Dynamic Section").
 
 use larder_format::image::PAGE;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// An object in the order of loading, the program first. It may be unloaded unless whoever asks knows better.
 #[derive(Debug)]
@@ -15,6 +18,23 @@ pub(crate) struct Object {
     pub(crate) thread_local_block: usize,
     name: *const c_char,
     headers: &'static [libc::Elf64_Phdr],
+}
+
+/// The file of the program or library that has an address, by the name that the dynamic linker has for it.
+pub(crate) fn file_at(address: *const ()) -> Option<PathBuf> {
+    let mut info = MaybeUninit::<libc::Dl_info>::uninit();
+    // SAFETY: there is room for the answer.
+    if unsafe { libc::dladdr(address.cast(), info.as_mut_ptr()) } == 0 {
+        return None;
+    }
+    // SAFETY: it was answered.
+    let name = unsafe { info.assume_init() }.dli_fname;
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: a string of the dynamic linker's, which stays as long as the code that was asked for: the caller's, as a rule.
+    let name = unsafe { CStr::from_ptr(name) };
+    Some(OsStr::from_bytes(name.to_bytes()).into())
 }
 
 /// `Elf64_Dyn`.
