@@ -37,7 +37,7 @@
  * Exceptions: no function throws, but larder_try. A callback that throws a C++ exception fails: the exception is destroyed, and the
  * function in which the callback ran fails with LARDER_ERROR_CALLBACK, which tells the exception's type (after larder_load_in_background, that is
  * larder_loading_wait). The decider of larder_session_on_unusable may throw, see there. Callbacks must not leave by longjmp. An
- * exception that leaves an initialiser or a finaliser of loaded code ends the process.
+ * exception that leaves an initialiser of loaded code is LARDER_ERROR_LOAD; one that leaves a finaliser ends the process, as natively.
  */
 #ifndef LARDER_H
 #define LARDER_H

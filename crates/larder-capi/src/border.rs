@@ -3,11 +3,11 @@
 //! What C hands over has types of its own here. Nobody makes values of them but C, whose programs promise by the header what they stand for; so the
 //! functions of this library need no unsafe code of their own to read them.
 
-use crate::error::{Kind, larder_error};
-use crate::exception;
+use crate::error::{Kind, Thrown, larder_error};
 use crate::handle::Handle;
+use larder::runtime::exception;
 use std::ffi::{CStr, c_char, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What went wrong on this side.
 pub(crate) type Result<T> = std::result::Result<T, Box<larder_error>>;
@@ -127,7 +127,8 @@ impl<F: Copy> Callback<F> {
 
     /// Calls it. An exception that it throws ends here, and goes on as a panic until [`guarded`] makes an error of it.
     pub(crate) fn call<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
-        exception::stop(self.name, || call(self.function, self.context))
+        exception::stop(|| call(self.function, self.context))
+            .unwrap_or_else(|exception| resume_unwind(Box::new(Thrown(format!("{} threw {exception}", self.name)))))
     }
 
     /// Calls it, and lets through what it throws.

@@ -1,7 +1,6 @@
 //! Errors: a kind to act on, and words for people.
 
 use crate::border::free;
-use crate::exception::Thrown;
 use crate::handle::Handle;
 use larder::runtime::LoadError;
 use larder::{CallError, Error};
@@ -35,6 +34,10 @@ pub struct larder_error {
     kind: Kind,
     message: CString,
 }
+
+/// A callback of the host's threw an exception: which, and what.
+#[derive(Debug)]
+pub(crate) struct Thrown(pub(crate) String);
 
 impl larder_error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Box<larder_error> {

@@ -1,7 +1,7 @@
 //! Larder for C and C++: what `include/larder.h` declares, and nothing else.
 //!
 //! Everything goes through `border.rs`: no panic leaves it, and each failure becomes a `larder_error`. C has no pointers to objects but handles, which
-//! `handle.rs` knows. Exceptions of C++ are stopped in `exception.rs`. The functions here translate; what they do is `larder`'s.
+//! `handle.rs` knows. The functions here translate; what they do is `larder`'s.
 //!
 //! The header is written by hand, since it is what users read; a test compares its declarations with the functions here.
 
@@ -11,7 +11,6 @@ mod border;
 mod changeable;
 mod code;
 mod error;
-mod exception;
 mod handle;
 mod heap;
 mod loading;

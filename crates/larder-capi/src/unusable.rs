@@ -2,14 +2,13 @@
 
 use crate::border::{Callback, ErrorPlace, done, null};
 use crate::error::larder_error;
-use crate::exception;
 use crate::handle::{Handle, Lent};
 use crate::program::larder_program;
 use crate::report::larder_report;
 use crate::session::larder_session;
 use crate::settings::choose;
 use larder::Recompile;
-use larder::runtime::Address;
+use larder::runtime::{Address, exception};
 use std::ffi::c_void;
 
 /// `larder_recompiler`.

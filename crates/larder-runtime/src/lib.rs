@@ -21,6 +21,7 @@ mod debugger;
 mod dynamic;
 mod elf;
 mod error;
+pub mod exception;
 mod exit;
 mod file;
 mod guards;

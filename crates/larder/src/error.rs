@@ -120,6 +120,14 @@ pub enum Error {
     /// A function can't be called now.
     #[error(transparent)]
     Unusable(#[from] crate::CallError),
+    /// An initialiser of the code threw an exception. The code stays in memory, and can't be used.
+    #[error("an initialiser of {image} threw {exception}")]
+    Initialiser {
+        /// The image.
+        image: String,
+        /// The exception's type, if it was C++'s.
+        exception: String,
+    },
     /// A function that was dropped can't be compiled again.
     #[error("{function} can't be compiled again: {why}")]
     NotRecompiled {

@@ -25,7 +25,7 @@ use code::Image;
 pub use code::{Code, OwnedFunction};
 use heap::Heap;
 use host::Policy;
-use larder_runtime::{Address, Arguments, Resolve, Unavailable, Wanted};
+use larder_runtime::{Address, Arguments, Resolve, Unavailable, Wanted, exception};
 pub use recompile::{DroppedUnit, Recompile};
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -225,8 +225,17 @@ impl Session {
         let used = answers.into_used();
         let keeper = Arc::new(Keeper::new(Arc::downgrade(&self.0), ready.name().to_owned()));
         ready.sealed().set_unavailable(Arc::clone(&keeper) as Arc<dyn Unavailable>);
-        // SAFETY: the caller's promise. An initialiser may call a function that can't be called.
-        let started = catch(|| unsafe { ready.initialise_told(&Arguments::none()) })??;
+        let image = ready.name().to_owned();
+        // SAFETY: the caller's promise.
+        let initialise = || unsafe { ready.initialise_told(&Arguments::none()) };
+        // An initialiser may throw, or call a function that can't be called.
+        let started = catch(|| exception::stop(initialise)).map_err(Error::from).and_then(|stopped| {
+            stopped.map_err(|exception| Error::Initialiser { image, exception: exception.to_string() })
+        });
+        let started = started.inspect_err(|_| {
+            // What threw stays in memory until the process ends, and with it what it is bound to.
+            used.iter().for_each(|image| std::mem::forget(Arc::clone(image)));
+        })??;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let image = Image::new(started, used, Arc::clone(&keeper), options, id, Arc::downgrade(&self.0));
         let image = Arc::new(image);

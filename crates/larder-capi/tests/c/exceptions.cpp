@@ -96,6 +96,19 @@ static void observers(const char *store) {
     larder_close(other);
 }
 
+static const char INITIALISED[] = "@llvm.global_ctors = appending global [1 x { i32, ptr, ptr }] [{ i32, ptr, ptr } { i32 65535, ptr @start, ptr null }]\n"
+                                  "declare void @fail()\n"
+                                  "define internal void @start() uwtable { call void @fail() ret void }\n"
+                                  "define i64 @five() uwtable { ret i64 5 }\n";
+
+// Code whose initialiser throws is not there. What it is bound to stays as long as it does.
+static void initialisers() {
+    larder_session *session = new_session();
+    auto throwing = +[]() { fail("initialiser"); };
+    MUST(larder_session_define(session, "fail", reinterpret_cast<const void *>(throwing), &error));
+    refused("initialiser", session, program_of("initialised", INITIALISED));
+}
+
 // An exception that the decider throws passes through the code, and through larder_try, to who called it.
 static void deciders() {
     larder_session *session = new_session();
@@ -142,6 +155,7 @@ int main(int argc, char **argv) {
     kitchen = kitchen_in(argv[1]);
     callbacks();
     observers(argv[1]);
+    initialisers();
     deciders();
     frames();
     printf("alive: %d, uncaught: %d\n", Counted::alive, std::uncaught_exceptions());

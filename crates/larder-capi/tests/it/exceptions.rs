@@ -15,6 +15,7 @@ fn exceptions(linking: Linking) {
         "use_layout: error 15: recompiler threw Counted",
         "background: error 15: build threw Counted",
         "observer: error 15: observer threw Counted",
+        "initialiser: error 6: an initialiser of initialised threw Counted",
         "caught: use_table of guarded can't be called: object table is missing",
         "caught through larder_try: use_table of guarded can't be called: object table is missing",
         "destroyed",

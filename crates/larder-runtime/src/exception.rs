@@ -1,14 +1,15 @@
 //! Exceptions of other languages, C++ as a rule, and panics, where they meet.
 //!
-//! Rust can't catch what isn't its own: the process would end. So callbacks of the host are called through a frame with a personality routine of
-//! its own, which stops exceptions before they come to Rust; and what a host calls through `larder_try` through one that stops Rust's only, so that a host's own
-//! exceptions pass (Itanium C++ ABI: Exception Handling, Level I).
+//! Rust can't catch what isn't its own: the process would end. So what may throw is called through a frame with a personality routine of its own,
+//! which [stops](stop) exceptions before they come to Rust; or through one that stops [Rust's only](catch_own), so that a host's own exceptions
+//! pass (Itanium C++ ABI: Exception Handling, Level I).
 
 mod x86_64;
 
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use x86_64::{larder_call_stopping_foreign, larder_call_stopping_own, larder_cxx};
 
@@ -63,24 +64,31 @@ struct TypeInfo {
     name: *const c_char,
 }
 
-/// A callback of the host's threw an exception.
-#[derive(Debug)]
-pub(crate) struct Thrown(pub(crate) String);
+/// An exception of another language that was stopped, and destroyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped(String);
 
-/// Calls what may throw exceptions of other languages. One that does is destroyed, and goes on as a panic with [`Thrown`].
-pub(crate) fn stop<R>(name: &str, body: impl FnOnce() -> R) -> R {
-    match through(larder_call_stopping_foreign, body) {
-        Ok(result) => result,
-        Err(exception) => {
-            // SAFETY: it was stopped, and nobody else has it.
-            let what = unsafe { destroy(exception) };
-            resume_unwind(Box::new(Thrown(format!("{name} threw {what}"))))
-        }
+impl fmt::Display for Stopped {
+    /// Its type, if it was C++'s.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
+/// Calls what may throw exceptions of other languages, and destroys one that comes. Panics pass.
+///
+/// # Errors
+/// What was thrown.
+pub fn stop<R>(body: impl FnOnce() -> R) -> Result<R, Stopped> {
+    // SAFETY: it was stopped, and nobody else has it.
+    through(larder_call_stopping_foreign, body).map_err(|exception| Stopped(unsafe { destroy(exception) }))
+}
+
 /// Calls what may panic, and lets exceptions of other languages through.
-pub(crate) fn catch_own<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+///
+/// # Errors
+/// The panic's payload.
+pub fn catch_own<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     through(larder_call_stopping_own, body).map_err(|exception| {
         let raise = || {
             // SAFETY: it is a panic that was stopped; Rust catches it next.
