@@ -101,6 +101,12 @@ impl<T> Array<T> {
     }
 }
 
+/// The value of an enumeration that begins at 0.
+pub(crate) fn choose<T: Copy>(name: &str, values: &[T], number: u32) -> Result<T> {
+    let value = usize::try_from(number).ok().and_then(|number| values.get(number));
+    value.copied().ok_or_else(|| larder_error::new(Kind::Argument, format!("{number} is no {name}")))
+}
+
 pub(crate) fn null(name: &str) -> Box<larder_error> {
     larder_error::new(Kind::Argument, format!("{name} is NULL"))
 }

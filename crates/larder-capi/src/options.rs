@@ -1,10 +1,9 @@
 //! Options: what reaches the code.
 
-use crate::border::{Array, ErrorPlace, Result, Text, free};
+use crate::border::{Array, ErrorPlace, Result, Text, choose, free};
 use crate::changeable::{Changeable, change};
 use crate::error::{Kind, larder_error};
 use crate::handle::Handle;
-use crate::settings::choose;
 use larder::{CompileOptions, Cpu, Exports, RawPointers, Split};
 use std::ffi::c_char;
 

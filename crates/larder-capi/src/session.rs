@@ -1,6 +1,6 @@
 //! Sessions: names that images see.
 
-use crate::border::{Array, Callback, ErrorPlace, Text, done, free, made};
+use crate::border::{Array, Callback, ErrorPlace, Result, Text, done, free, made};
 use crate::code::larder_code;
 use crate::error::{Kind, larder_error};
 use crate::handle::Handle;
@@ -64,7 +64,7 @@ pub(crate) fn table<'a>(
     names: &'a Array<Text>,
     addresses: &'a Array<Address>,
     count: usize,
-) -> crate::border::Result<Vec<(&'a str, Address)>> {
+) -> Result<Vec<(&'a str, Address)>> {
     let rows = names.get(count, "names")?.iter().zip(addresses.get(count, "addresses")?);
     rows.map(|(name, address)| Ok((name.get("a name")?, *address))).collect()
 }

@@ -1,8 +1,8 @@
 //! Settings, and the larder that they open.
 
-use crate::border::{Callback, ErrorPlace, Place, Result, Text, done, free, made, null};
+use crate::border::{Callback, ErrorPlace, Place, Result, Text, choose, done, free, made, null};
 use crate::changeable::{Changeable, change};
-use crate::error::{Kind, c_text, larder_error};
+use crate::error::c_text;
 use crate::handle::Handle;
 use larder::{Event, Larder, Observer, Settings, StorePlace, Trust};
 use std::ffi::{c_char, c_void};
@@ -122,12 +122,6 @@ pub extern "C" fn larder_settings_set_trust(settings: Handle<larder_settings>, t
         settings.trust = choose("larder_trust", &[Trust::Usual, Trust::MustHit, Trust::Check], trust)?;
         Ok(())
     })
-}
-
-/// The value of an enumeration that begins at 0.
-pub(crate) fn choose<T: Copy>(name: &str, values: &[T], number: u32) -> Result<T> {
-    let value = usize::try_from(number).ok().and_then(|number| values.get(number));
-    value.copied().ok_or_else(|| larder_error::new(Kind::Argument, format!("{number} is no {name}")))
 }
 
 /// `larder_settings_set_observer`.

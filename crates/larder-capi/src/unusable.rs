@@ -1,12 +1,11 @@
 //! What becomes of functions that can't be used as they are.
 
-use crate::border::{Callback, ErrorPlace, done, null};
+use crate::border::{Callback, ErrorPlace, choose, done, null};
 use crate::error::larder_error;
 use crate::handle::{Handle, Lent};
 use crate::program::larder_program;
 use crate::report::larder_report;
 use crate::session::larder_session;
-use crate::settings::choose;
 use larder::Recompile;
 use larder::runtime::{Address, exception};
 use std::ffi::c_void;
