@@ -4,7 +4,8 @@
 //! the directories, and that run is also the first of the cold sample.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tempfile::TempDir;
@@ -18,6 +19,7 @@ use crate::works::Work;
 pub(crate) struct Places {
     root: TempDir,
     fills: [OnceCell<Ran>; Keeper::ALL.len()],
+    other_image: OnceCell<PathBuf>,
 }
 
 impl Places {
@@ -26,7 +28,7 @@ impl Places {
         for keeper in Keeper::ALL {
             std::fs::create_dir(root.path().join(format!("{keeper:?}")))?;
         }
-        Ok(Places { root, fills: Default::default() })
+        Ok(Places { root, fills: Default::default(), other_image: OnceCell::new() })
     }
 
     /// The directory of a side; one for all that keep nothing.
@@ -46,5 +48,20 @@ impl Places {
         let side = Side::Keeping(keeper, Temperature::Cold);
         let ran = run(&mut peers.command(side, work, &self.directory(side)), limits.run)?;
         Ok(cell.get_or_init(|| ran))
+    }
+
+    /// The image of a module that is none of the works.
+    pub(crate) fn other_image(&self, peers: &Peers) -> Result<&Path> {
+        if let Some(image) = self.other_image.get() {
+            return Ok(image);
+        }
+        let module = self.root.path().join("other.ll");
+        fs::write(
+            &module,
+            "declare i32 @puts(ptr)\ndefine i32 @main() {\n  %said = call i32 @puts(ptr null)\n  ret i32 %said\n}\n",
+        )?;
+        let image = self.root.path().join("other.image");
+        peers.build_image(&module, &image)?;
+        Ok(self.other_image.get_or_init(|| image))
     }
 }

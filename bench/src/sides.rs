@@ -130,6 +130,14 @@ impl Peers {
         let report: serde_json::Value = serde_json::from_slice(&fs::read(&report)?)?;
         Ok(report["image"].as_str().context("larder reports no image")?.into())
     }
+
+    /// Compiles a module into an image file, in no store.
+    pub(crate) fn build_image(&self, module: &Path, image: &Path) -> Result<()> {
+        let mut larder = command(&self.larder, &[]);
+        let output = larder.args(["build", "--no-store", "-o"]).args([image, module]).output()?;
+        ensure!(output.status.success(), "larder build fails: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
 }
 
 /// A command as a user's shell would start it: cargo's own library directories would be searched by every program.

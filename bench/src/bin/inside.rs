@@ -1,11 +1,13 @@
-//! `inside dlopen LIBRARY NEEDED…` or `inside larder IMAGE NEEDED…`: loads one thing, finds its `main`, and prints how many
-//! nanoseconds that took.
+//! `inside dlopen LIBRARY NEEDED…`, `inside larder IMAGE OTHER NEEDED…` or `inside larder-first IMAGE OTHER NEEDED…`: loads one thing, finds
+//! its `main`, and prints how many nanoseconds that took.
 //!
-//! Before the clock starts, both ways are given what a process that has been running for a while has anyway: what
-//! the thing needs is loaded and the CPU's features are known. The image counts as verified, as it is for every load after the first.
+//! Before the clock starts, all ways are given what a process that has been running for a while has anyway: what
+//! the thing needs is loaded and the CPU's features are known. So the dynamic linker has loaded something before, and its own code is in
+//! memory; `larder` loads the image OTHER first to be its equal, `larder-first` doesn't. The image counts as verified, as it is
+//! for every load after the first.
 
 use std::env;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::hint::black_box;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -17,21 +19,31 @@ use larder_runtime::{Arguments, Expectations, ImageFile, Integrity, Mapped, Proc
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = env::args_os().collect();
-    let [_, way, file, needed @ ..] = arguments.as_slice() else { bail!("usage: inside dlopen|larder FILE NEEDED…") };
-    for library in needed {
-        open_library(library)?;
-    }
+    let [_, way, file, needed @ ..] = arguments.as_slice() else { bail!("usage: inside WAY FILE [OTHER] NEEDED…") };
     let features = cpu::host_features();
-    let time = match way.to_str() {
-        Some("dlopen") => time_dlopen(file)?,
-        Some("larder") => {
-            let expected = Expectations { features, key: None, integrity: Integrity::AlreadyVerified };
+    let expected = Expectations { features, key: None, integrity: Integrity::AlreadyVerified };
+    let time = match (way.to_str(), needed) {
+        (Some("dlopen"), needed) => {
+            open_libraries(needed)?;
+            time_dlopen(file)?
+        }
+        (Some("larder"), [other, needed @ ..]) => {
+            open_libraries(needed)?;
+            time_larder(Path::new(other), &expected)?;
+            time_larder(Path::new(file), &expected)?
+        }
+        (Some("larder-first"), [_, needed @ ..]) => {
+            open_libraries(needed)?;
             time_larder(Path::new(file), &expected)?
         }
         _ => bail!("unknown way {}", way.display()),
     };
     writeln!(std::io::stdout(), "{}", time.as_nanos())?;
     Ok(())
+}
+
+fn open_libraries(paths: &[OsString]) -> Result<()> {
+    paths.iter().try_for_each(|path| open_library(path).map(drop))
 }
 
 fn open_library(path: &OsStr) -> Result<*mut libc::c_void> {
