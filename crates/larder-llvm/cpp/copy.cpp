@@ -2,7 +2,7 @@
 
 #include "copy.h"
 
-#include "guards.h"
+#include "objects.h"
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Instructions.h"

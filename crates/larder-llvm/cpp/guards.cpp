@@ -29,15 +29,14 @@
 
 #include "guards.h"
 
+#include "markers.h"
+#include "objects.h"
 #include "ownership.h"
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/Constants.h"
-#include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -53,10 +52,6 @@ using namespace larder;
 
 namespace {
 
-// --- Names, as crate `larder-format` reads them (`guard.rs`) ---
-
-constexpr StringLiteral OBJECT_PREFIX = "larder.object$";
-constexpr StringLiteral OBJECT = "larder.object";
 constexpr StringLiteral GUARD = "larder.guard";
 constexpr StringLiteral GUARDS = "larder.guards";
 // A function that counts on the presence of an object to which nothing refers.
@@ -69,96 +64,10 @@ constexpr StringLiteral GUARDED = "larder.guarded";
 // Remembers that a definition is the only one.
 constexpr StringLiteral ONLY_DEFINITION = "larder-only-definition";
 
-std::string escaped(StringRef name) {
-  std::string result;
-  for (const char letter : name)
-    if (isAlnum(letter) || letter == '_' || letter == '.')
-      result += letter;
-    else
-      result += ("%" + utohexstr(uint8_t(letter), /*LowerCase=*/false, /*Width=*/2));
-  return result;
-}
-
-std::string hexadecimal(uint64_t number, unsigned digits) {
-  return utohexstr(number, /*LowerCase=*/true, digits);
-}
-
-std::string object_symbol(StringRef name, std::optional<uint64_t> fingerprint) {
-  return (OBJECT_PREFIX + (fingerprint ? hexadecimal(*fingerprint, 16) : "any") + "$" + escaped(name)).str();
-}
-
 std::string predicate_symbol(uint32_t order, uint64_t expected, StringRef name, StringRef arguments) {
   return (GUARD + "$" + hexadecimal(order, 8) + "$" + hexadecimal(expected, 16) + "$" + escaped(name) + "$" +
           escaped(arguments))
       .str();
-}
-
-bool is_name(StringRef name) { return !name.empty() && !name.contains('\0'); }
-
-// --- Metadata ---
-
-std::optional<StringRef> string_operand(const MDNode &node, unsigned index) {
-  if (index < node.getNumOperands())
-    if (const auto *string = dyn_cast_or_null<MDString>(node.getOperand(index)))
-      return string->getString();
-  return std::nullopt;
-}
-
-std::optional<uint64_t> number_operand(const MDNode &node, unsigned index) {
-  if (index < node.getNumOperands())
-    if (const auto *number = mdconst::dyn_extract_or_null<ConstantInt>(node.getOperand(index));
-        number && number->getBitWidth() == 64)
-      return number->getZExtValue();
-  return std::nullopt;
-}
-
-// The symbol of what `!larder.object` says; nothing if that makes no sense.
-std::optional<std::string> object_symbol(const MDNode &node) {
-  const std::optional<StringRef> name = string_operand(node, 0);
-  const std::optional<uint64_t> fingerprint = number_operand(node, 1);
-  const unsigned count = node.getNumOperands();
-  if (!name || !is_name(*name) || count > 2 || (count == 2 && !fingerprint))
-    return std::nullopt;
-  return object_symbol(*name, fingerprint);
-}
-
-// Whether it is what `object_symbol` or `predicate_symbol` would write: nothing that assembly takes for something else.
-bool is_written_plainly(StringRef symbol) {
-  return all_of(symbol, [](char letter) {
-    return isAlnum(letter) || letter == '_' || letter == '.' || letter == '%' || letter == '$';
-  });
-}
-
-// Whether a variable can stand for an object: something outside, of which a constant may know the contents.
-bool can_be_object(const GlobalVariable &variable) {
-  return variable.isDeclarationForLinker() && !variable.isThreadLocal() &&
-         variable.getAddressSpace() == 0 &&
-         (variable.isDeclaration() || variable.isConstant());
-}
-
-void name_object(GlobalVariable &variable) {
-  SmallVector<MDNode *, 1> nodes;
-  variable.getMetadata(OBJECT, nodes);
-  if (nodes.size() != 1 || !can_be_object(variable))
-    return;
-  const std::optional<std::string> symbol = object_symbol(*nodes[0]);
-  if (!symbol)
-    return;
-  GlobalValue *named = variable.getParent()->getNamedValue(*symbol);
-  auto *same = dyn_cast_or_null<GlobalVariable>(named);
-  if (named && named != &variable && (!same || !can_be_object(*same)))
-    return;
-  variable.eraseMetadata(variable.getContext().getMDKindID(OBJECT));
-  if (!same || same == &variable) {
-    variable.setName(*symbol);
-    return;
-  }
-  // Two names in the module for one object. One that knows the contents knows more.
-  GlobalVariable &kept = same->hasInitializer() ? *same : variable;
-  GlobalVariable &other = &kept == same ? variable : *same;
-  other.replaceAllUsesWith(&kept);
-  other.eraseFromParent();
-  kept.setName(*symbol);
 }
 
 void tie_to_fallback(Function &function) {
@@ -254,26 +163,8 @@ private:
   }
 
   LarderStatus check_objects() {
-    for (const GlobalObject &object : module.global_objects()) {
-      const bool claims = object.hasMetadata(OBJECT);
-      if (!claims && !is_object(object))
-        continue;
-      const auto *variable = dyn_cast<GlobalVariable>(&object);
-      const std::string what = ("object " + object.getName()).str();
-      if (!variable)
-        return malformed(what + ": !larder.object stands on declarations of variables; a function of the host is a "
-                                "plain import");
-      if (variable->isThreadLocal())
-        return malformed(what + " is thread-local: a heap object has one address");
-      if (!can_be_object(*variable))
-        return malformed(what + " is a definition: an object is the host's; declare it `external global`, or, to let "
-                                "code count on its contents, `available_externally constant`");
-      if (claims || !is_written_plainly(variable->getName()))
-        return malformed(what + ": !larder.object must be !{!\"name\"} or !{!\"name\", i64 fingerprint}, once");
-      if (variable->hasInitializer() && variable->getName().starts_with((OBJECT_PREFIX + "any$").str()))
-        return malformed(what + " has contents and no fingerprint to say when they are right");
-    }
-    return LARDER_OK;
+    const std::string wrong = wrong_object(module);
+    return wrong.empty() ? LARDER_OK : malformed(wrong);
   }
 
   LarderStatus find_guarded() {
@@ -493,124 +384,22 @@ private:
     BasicBlock &entry = function.getEntryBlock();
     BasicBlock::iterator place = entry.getFirstNonPHIOrDbgOrAlloca();
     for (const std::string &symbol : symbols)
-      new_marker(symbol, *function.getParent())->insertBefore(entry, place);
+      new_marker(symbol, function.getContext())->insertBefore(entry, place);
   }
-
-  static CallInst *new_marker(StringRef symbol, const Module &module);
-};
-
-constexpr StringLiteral MARKER_START = "0:\n.pushsection .larder.uses,\"\",@progbits\n.quad 0b\n.quad \"";
-constexpr StringLiteral SAME_REGISTER = "=r,0";
-constexpr StringLiteral MARKER_END = "\"\n.popsection";
-
-CallInst *Guards::new_marker(StringRef symbol, const Module &module) {
-  LLVMContext &context = module.getContext();
-  std::string text = MARKER_START.str();
-  for (const char letter : symbol)
-    text.append(letter == '$' ? 2 : 1, letter);
-  text += MARKER_END;
-  FunctionType *type = FunctionType::get(Type::getVoidTy(context), false);
-  CallInst *call = CallInst::Create(type, InlineAsm::get(type, text, "", /*hasSideEffects=*/true));
-  call->addFnAttr(Attribute::NoUnwind);
-  call->addFnAttr(Attribute::WillReturn);
-  call->addFnAttr(Attribute::getWithMemoryEffects(context, MemoryEffects::inaccessibleMemOnly()));
-  return call;
-}
-
-bool is_use_marker(const Instruction &instruction) {
-  const auto *call = dyn_cast<CallInst>(&instruction);
-  const auto *assembly = call ? dyn_cast<InlineAsm>(call->getCalledOperand()) : nullptr;
-  return assembly && StringRef(assembly->getAsmString()).starts_with(MARKER_START);
-}
-
-// One marker of a kind at the entry says all that the inlined ones say, and no loop is in its way.
-struct GatherMarkers : PassInfoMixin<GatherMarkers> {
-  PreservedAnalyses run(Function &function, FunctionAnalysisManager &) {
-    SmallVector<Instruction *> found;
-    for (Instruction &instruction : instructions(function))
-      if (is_use_marker(instruction))
-        found.push_back(&instruction);
-    if (found.empty())
-      return PreservedAnalyses::all();
-    BasicBlock &entry = function.getEntryBlock();
-    SmallPtrSet<const Value *, 4> kinds;
-    for (Instruction *marker : found) {
-      if (!kinds.insert(cast<CallInst>(marker)->getCalledOperand()).second)
-        marker->eraseFromParent();
-      else if (marker->getParent() != &entry)
-        marker->moveBefore(entry, entry.getFirstNonPHIOrDbgOrAlloca());
-    }
-    PreservedAnalyses preserved;
-    preserved.preserveSet<CFGAnalyses>();
-    return preserved;
-  }
-  static bool isRequired() { return true; }
 };
 
 } // namespace
 
-void larder::name_objects(Module &module) {
-  SmallVector<WeakVH> variables;
-  for (GlobalVariable &variable : module.globals()) {
-    // As C names symbols: `asm("larder.object$any$name")`.
-    if (StringRef name = variable.getName(); name.consume_front("\01") && name.starts_with(OBJECT_PREFIX))
-      variable.setName(name.str());
-    if (variable.hasMetadata(OBJECT))
-      variables.emplace_back(&variable);
-  }
-  // Two may turn out to be one.
-  for (const WeakVH &variable : variables)
-    if (variable)
-      name_object(cast<GlobalVariable>(*variable));
+void larder::name_guarded(Module &module) {
+  name_objects(module);
   for (Function &function : module)
     if (!function.isDeclaration() && function.hasFnAttribute(FALLBACK) && !function.hasMetadata(FALLBACK_NODE))
       tie_to_fallback(function);
 }
 
-bool larder::is_object(const GlobalValue &value) { return value.getName().starts_with(OBJECT_PREFIX); }
-
 void larder::count_on_presence(Function &function, StringRef name) {
   LLVMContext &context = function.getContext();
   function.addMetadata(PRESENT, *MDNode::get(context, MDString::get(context, name)));
-}
-
-GlobalVariable *larder::declare_object(Module &module, StringRef name) {
-  const std::string symbol = object_symbol(name, std::nullopt);
-  if (GlobalVariable *variable = module.getNamedGlobal(symbol))
-    return variable;
-  return new GlobalVariable(module, Type::getInt8Ty(module.getContext()), /*isConstant=*/false,
-                            GlobalValue::ExternalLinkage, nullptr, symbol);
-}
-
-LarderStatus larder::loosen_objects(LarderModule &self, StringRef names) {
-  Module &module = *self.module;
-  StringSet<> wanted;
-  each_name(names, [&](StringRef name) { wanted.insert(escaped(name)); });
-  for (GlobalVariable &variable : make_early_inc_range(module.globals())) {
-    if (!is_object(variable))
-      continue;
-    const StringRef name = variable.getName().rsplit('$').second;
-    if (!wanted.contains(name))
-      continue;
-    const std::string loose = (OBJECT_PREFIX + "any$" + name).str();
-    // Where the module says nothing of its contents, the IR itself was made for that state of it, and would become the same code again.
-    if (variable.getName() != loose && !variable.hasInitializer()) {
-      report(self.sink, larder::ERROR,
-             "object " + name.str() + " has no contents in the module that could be left out: "
-             "this needs IR that is made for what the object is now");
-      return LARDER_UNSUPPORTED;
-    }
-    variable.setInitializer(nullptr);
-    variable.setLinkage(GlobalValue::ExternalLinkage);
-    // What is no longer known may change.
-    variable.setConstant(false);
-    if (GlobalVariable *same = module.getNamedGlobal(loose); same && same != &variable) {
-      variable.replaceAllUsesWith(same);
-      variable.eraseFromParent();
-    } else
-      variable.setName(loose);
-  }
-  return LARDER_OK;
 }
 
 LarderStatus larder::prepare_guards(LarderModule &self) { return Guards(self).run(); }
@@ -632,22 +421,6 @@ void larder::guard_pipeline(const Module &module, PassBuilder &builder) {
   stop_specialising();
   builder.registerPeepholeEPCallback(
       [](FunctionPassManager &passes, OptimizationLevel) { passes.addPass(GatherMarkers()); });
-}
-
-bool larder::is_marker(const CallBase &call) {
-  const auto *assembly = dyn_cast<InlineAsm>(call.getCalledOperand());
-  return is_use_marker(call) ||
-         (assembly && assembly->getAsmString().empty() && assembly->getConstraintString() == SAME_REGISTER);
-}
-
-Instruction *larder::hide_origin(Value &pointer) {
-  LLVMContext &context = pointer.getContext();
-  FunctionType *type = FunctionType::get(pointer.getType(), pointer.getType(), false);
-  CallInst *call = CallInst::Create(type, InlineAsm::get(type, "", SAME_REGISTER, /*hasSideEffects=*/false), &pointer);
-  call->addFnAttr(Attribute::NoUnwind);
-  call->addFnAttr(Attribute::WillReturn);
-  call->addFnAttr(Attribute::getWithMemoryEffects(context, MemoryEffects::none()));
-  return call;
 }
 
 void larder::finish_guards(Module &module) {

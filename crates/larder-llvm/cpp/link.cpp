@@ -4,6 +4,7 @@
 // What it takes too lightly is said here: modules for different machines are an error, not a warning.
 
 #include "guards.h"
+#include "objects.h"
 #include "module.h"
 
 #include "llvm/ADT/StringSet.h"
@@ -91,7 +92,7 @@ LarderStatus larder_link(LarderModule *self, LarderBytes input,
   std::unique_ptr<Module> other = read(input, name, *self->context, self->sink);
   if (!other)
     return LARDER_MALFORMED;
-  name_objects(*other);
+  name_guarded(*other);
   if (LarderStatus status = verify(*other, self->sink); status != LARDER_OK)
     return status;
   if (LarderStatus status = check_target(*self, *other, text(name));

@@ -2,7 +2,7 @@
 
 #include "ownership.h"
 
-#include "guards.h"
+#include "markers.h"
 #include "module.h"
 
 #include "llvm/ADT/SmallPtrSet.h"

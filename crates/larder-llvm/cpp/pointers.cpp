@@ -17,6 +17,8 @@
 #include "pointers.h"
 
 #include "guards.h"
+#include "markers.h"
+#include "objects.h"
 #include "ownership.h"
 
 #include "llvm/ADT/DenseSet.h"

@@ -11,6 +11,7 @@
 //   - CPU features of the request stand on every function that names none, so that they survive splitting and inlining.
 
 #include "guards.h"
+#include "objects.h"
 #include "module.h"
 #include "pointers.h"
 #include "unit.h"

@@ -106,7 +106,7 @@ LarderModule *larder_read(LarderBytes input, LarderBytes name, uint32_t repetiti
   result->module = larder::read(input, name, *result->context, sink);
   if (!result->module)
     return nullptr;
-  name_objects(*result->module);
+  name_guarded(*result->module);
   return result.release();
 }
 
