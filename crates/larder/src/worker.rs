@@ -88,7 +88,8 @@ pub struct Compiled {
     pub objects: Vec<(String, Vec<u8>)>,
     /// How many of them were kept and therefore not made.
     pub kept_count: u32,
-    /// What LLVM said of the module without refusing it.
+    /// What LLVM said of the module without refusing it. Of a part whose object was kept, LLVM saw nothing; so that a program shows the same
+    /// whether or not its code was kept, nobody is shown these.
     pub warnings: Vec<Diagnostic>,
     /// The worker's phases and how long each took, in microseconds.
     pub phases: Vec<(String, u64)>,

@@ -3,7 +3,7 @@
 use crate::larder::{Corner, Report};
 use crate::process::{self, Ending, Ran};
 use crate::strace;
-use crate::suite::tests;
+use crate::suite::{Skip, tests};
 use crate::tools;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,6 +25,7 @@ tests![
     an_image_of_several_inputs_is_rebuilt_on_another_processor,
     what_can_not_be_linked_in_is_named,
     members_are_those_that_lld_takes,
+    an_archive_may_hold_modules_and_objects_of_gcc,
     archives_are_refused_by_name,
     modules_are_optimised_as_one_on_request,
 ];
@@ -377,6 +378,38 @@ fn taken_members(corner: &Corner, file: &str) -> Result<Vec<String>> {
     let mut names: Vec<_> = ran.out().lines().filter(|name| name.starts_with("taken_")).map(str::to_owned).collect();
     names.sort();
     Ok(names)
+}
+
+/// Each needs the other, and the order in the archive is of no matter.
+fn an_archive_may_hold_modules_and_objects_of_gcc() -> Result<()> {
+    const MAIN: &str = "int first(int); int main(void) { return first(3); }\n";
+    const FIRST: &str = "int second(int); int first(int n) { return n > 9 ? n : second(n + 1); }\n";
+    const SECOND: &str = "int first(int); int second(int n) { return first(n * 2); }\n";
+    let corner = Corner::new()?;
+    let gcc = tools::system("gcc").ok_or_else(|| Skip("no gcc".to_owned()))?;
+    let clang = tools::llvm("clang")?;
+    let sources = [corner.write("main.c", MAIN)?, corner.write("first.c", FIRST)?, corner.write("second.c", SECOND)?];
+    let compile = |compiler: &Path, options: &[&str], source: &Path, output: &str| {
+        let mut command = corner.command(compiler);
+        process::run(command.args(options).args(["-O1", "-c", "-o", output]).arg(source), b"")?.success(output)
+    };
+    compile(&clang, &["-emit-llvm"], &sources[0], "main.bc")?;
+    for [by_gcc, by_clang] in [[1, 2], [2, 1]] {
+        compile(&gcc, &[], &sources[by_gcc], "object.o")?;
+        compile(&clang, &["-flto"], &sources[by_clang], "module.o")?;
+        for members in [["object.o", "module.o"], ["module.o", "object.o"]] {
+            let mut command = corner.command(tools::llvm("llvm-ar")?);
+            process::run(command.args(["rcs", "mixed.a"]).args(members), b"")?.success("llvm-ar")?;
+            for option in [&[][..], &["--lto"]] {
+                let mut command = corner.larder()?;
+                command.arg("run").args(option).args(["--extra-archive", "mixed.a", "main.bc"]);
+                let ran = process::run(&mut command, b"")?;
+                ensure!(ran.ending == Ending::Exit(18), "{members:?} {option:?}: {} {}", ran.ending, ran.err());
+            }
+            fs::remove_file(corner.work().join("mixed.a"))?;
+        }
+    }
+    Ok(())
 }
 
 fn archives_are_refused_by_name() -> Result<()> {

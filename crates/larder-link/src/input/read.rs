@@ -48,6 +48,9 @@ const PROFILE_COUNTERS: &[u8] = b"__llvm_prf_cnts";
 /// natively the compiler's driver does, by `-u`.
 const PROFILE_RUNTIME: &[u8] = b"__llvm_profile_runtime";
 
+/// What gcc calls a symbol of objects that hold its intermediate code and nothing else ("slim" objects).
+const SLIM: &[u8] = b"__gnu_lto_slim";
+
 /// What an object mentions, in the order of its symbols; one that counts for a profile needs the runtime that writes it. Only its headers
 /// and symbols are looked at.
 ///
@@ -58,7 +61,7 @@ pub fn read_mentions<'a>(object: &crate::Object<'a>) -> Result<Vec<Mention<'a>>,
     let file = File::parse(ObjectId::from_index(0), object)?;
     let mut mentions = Vec::new();
     for (index, symbol) in file.symbols.enumerate().filter(|(index, _)| index.0 != 0) {
-        let name = file.symbols.symbol_name(LE, symbol).map_err(|e| file.damaged(e.to_string()))?;
+        let name = file.symbol_name(symbol)?;
         let binding = file.binding(name, symbol.st_bind().0)?;
         let place = file.place(0, index, symbol)?;
         let kind = match (place, binding) {
@@ -312,7 +315,7 @@ impl<'a> File<'a> {
         index: SymbolIndex,
         symbol: &Sym64<LE>,
     ) -> Result<Symbol<'a>, LinkError> {
-        let name = self.symbols.symbol_name(LE, symbol).map_err(|e| self.damaged(e.to_string()))?;
+        let name = self.symbol_name(symbol)?;
         let place = self.place(sections_first, index, symbol)?;
         let read = Symbol {
             object: self.id,
@@ -330,6 +333,17 @@ impl<'a> File<'a> {
         };
         self.check_symbol(inputs, &read)?;
         Ok(read)
+    }
+
+    fn symbol_name(&self, symbol: &Sym64<LE>) -> Result<&'a [u8], LinkError> {
+        match self.symbols.symbol_name(LE, symbol) {
+            Ok(SLIM) => {
+                let what = "it holds intermediate code for gcc's own linker only: compile without -flto, or with \
+                            -ffat-lto-objects";
+                Err(LinkError::NotAnObject { object: self.name.into(), what: what.to_owned() })
+            }
+            name => name.map_err(|e| self.damaged(e.to_string())),
+        }
     }
 
     /// gABI "Symbol Table", special section indices.

@@ -136,6 +136,7 @@ fn other_files_are_called_by_their_name() {
         (clang("a.c", "int x;", &["-emit-llvm"]), "it is LLVM bitcode"),
         (read("a.a"), "it is an archive"),
         (read("a.so"), "it is a shared library or executable"),
+        (assemble(".comm __gnu_lto_slim,1,1"), "it holds intermediate code for gcc's own linker only"),
         (foreign("i386-linux-gnu"), "it is an ELF file for another machine (i386, 32 bits, little-endian)"),
         (foreign("aarch64-linux-gnu"), "it is an ELF file for another machine (aarch64, 64 bits, little-endian)"),
         (foreign("aarch64_be-linux-gnu"), "it is an ELF file for another machine (aarch64, 64 bits, big-endian)"),
