@@ -2,10 +2,12 @@
 
 use crate::inputs::ExtraInputs;
 use crate::lli;
+use anyhow::Context;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueHint};
 use larder::format::cpu::{CpuFeatures, x86_64};
 use larder::{
     CompileOptions, Cpu, CpuBase, Exports, Larder, Level, RawPointers, Settings, Split, StorePlace, ThreadLocals,
+    TraceFile, Trust,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -90,6 +92,9 @@ impl Args {
             time: false,
             explain: false,
             report: None,
+            watch: WatchArgs::default(),
+            must_hit: false,
+            check: false,
             save_temps: None,
             perf_jitdump: None,
             argv,
@@ -176,6 +181,14 @@ pub(crate) struct LimitArgs {
     pub(crate) threads: Option<u32>,
 }
 
+/// What is written down for people to look at.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct WatchArgs {
+    /// Write where the time went to a file, for ui.perfetto.dev or chrome://tracing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
+}
+
 #[derive(Debug, ClapArgs)]
 #[command(after_help = RUN_EXAMPLES, override_usage = "larder run [OPTIONS] FILE [ARGS]...")]
 pub(crate) struct RunArgs {
@@ -199,6 +212,14 @@ pub(crate) struct RunArgs {
     /// Write what happened to a file, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+    /// Fail instead of compiling: for starts that must not wait
+    #[arg(long)]
+    pub(crate) must_hit: bool,
+    /// Compile also on a hit, and fail unless every byte is the same
+    #[arg(long, conflicts_with = "must_hit")]
+    pub(crate) check: bool,
     /// Keep what the compilation makes in this directory: objects and image
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) save_temps: Option<PathBuf>,
@@ -224,6 +245,8 @@ pub(crate) struct BuildArgs {
     /// Print on standard error where the time went
     #[arg(long)]
     pub(crate) time: bool,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
     /// Keep what the compilation makes in this directory: objects and image
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) save_temps: Option<PathBuf>,
@@ -327,7 +350,16 @@ impl CodeArgs {
 impl StoreArgs {
     /// Opens the store with what else was typed.
     pub(crate) fn open(&self, limits: Option<&LimitArgs>, save_temps: Option<&Path>) -> anyhow::Result<Larder> {
-        let mut settings = Settings::default();
+        self.open_with(Settings::default(), limits, save_temps)
+    }
+
+    /// The same, with settings of the subcommand's own.
+    pub(crate) fn open_with(
+        &self,
+        mut settings: Settings,
+        limits: Option<&LimitArgs>,
+        save_temps: Option<&Path>,
+    ) -> anyhow::Result<Larder> {
         settings.store = match (&self.dir, self.no_store) {
             (_, true) => StorePlace::Off,
             (Some(dir), _) => StorePlace::Dir(dir.clone()),
@@ -341,6 +373,27 @@ impl StoreArgs {
         }
         settings.save_temps = save_temps.map(Path::to_path_buf);
         Ok(Larder::open(settings))
+    }
+}
+
+impl WatchArgs {
+    /// The trace that was asked for.
+    pub(crate) fn trace(&self) -> anyhow::Result<Option<TraceFile>> {
+        let create = |path: &PathBuf| {
+            TraceFile::create(path).with_context(|| format!("cannot write the trace {}", path.display()))
+        };
+        self.trace.as_ref().map(create).transpose()
+    }
+}
+
+impl RunArgs {
+    /// Whether saved code is believed, and whether it is made.
+    pub(crate) fn trust(&self) -> Trust {
+        match (self.must_hit, self.check) {
+            (true, _) => Trust::MustHit,
+            (_, true) => Trust::Check,
+            _ => Trust::Usual,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::inputs::{STDIN, read_stdin};
 use crate::progress::Display;
 use crate::report;
 use anyhow::{Context, bail};
-use larder::{Exports, Module, ThreadLocals};
+use larder::{Exports, Module, Settings, ThreadLocals};
 use std::ffi::c_int;
 use std::fs::Permissions;
 use std::io::Write;
@@ -16,7 +16,11 @@ use std::path::Path;
 pub(crate) fn build(store: &StoreArgs, args: &BuildArgs) -> anyhow::Result<c_int> {
     let exports = if args.exports.is_empty() { Exports::All } else { Exports::Only(args.exports.clone()) };
     let options = args.code.options(exports, ThreadLocals::Dynamic)?;
-    let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
+    let mut settings = Settings::default();
+    if let Some(trace) = args.watch.trace()? {
+        settings.observer = trace.observer();
+    }
+    let larder = store.open_with(settings, Some(&args.limits), args.save_temps.as_deref())?;
     let module = match args.file == Path::new("-") {
         true => Module::bytes(STDIN, read_stdin()?),
         false => Module::file(&args.file),

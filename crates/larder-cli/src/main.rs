@@ -29,6 +29,8 @@ mod lli;
 mod progress;
 mod report;
 mod run;
+#[expect(unsafe_code, reason = "an exit handler is registered")]
+mod running;
 #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
 #[expect(unsafe_code, reason = "functions of the unwinder are defined, and the library that has them is opened")]
 mod unwinder;

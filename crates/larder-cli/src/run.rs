@@ -6,18 +6,23 @@ use crate::inputs::{STDIN, read_stdin};
 use crate::libraries::{self, Found};
 use crate::progress::Display;
 use crate::report;
+use crate::running;
 use anyhow::{Context, bail};
 use larder::runtime::program::{self, Threads};
 use larder::runtime::{Arguments, Chain, Libraries, LoadError, ProcessSymbols, has_place_for_static_tls};
-use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared, ThreadLocals};
+use larder::{CompileOptions, Error, Exports, Larder, Module, Prepared, Settings, ThreadLocals, TraceFile};
 use std::ffi::{CString, OsString, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Finds or compiles the program's code and runs it. Its exit code is returned after its exit handlers are registered.
 pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
+    let trace = args.watch.trace()?;
     let found = libraries::find(&args.program)?;
-    let larder = store.open(Some(&args.limits), args.save_temps.as_deref())?;
+    let mut settings = Settings::default();
+    settings.trust = args.trust();
+    settings.observer = trace.as_ref().map(TraceFile::observer).unwrap_or_default();
+    let larder = store.open_with(settings, Some(&args.limits), args.save_temps.as_deref())?;
     let mut prepared = prepare(&larder, args, &found)?;
     let libraries = load(&mut prepared, &found.shared)?;
     // A library that has started threads has left no place for these: then the code is chosen anew.
@@ -40,6 +45,9 @@ pub(crate) fn run(store: &StoreArgs, args: &RunArgs) -> anyhow::Result<c_int> {
     }
     if args.time {
         report::time(ready.phases());
+    }
+    if let Some(trace) = trace {
+        running::begin(trace);
     }
     start(ready, args, &libraries)
 }

@@ -34,7 +34,8 @@ mod request;
 pub use modules::{ModulesRequest, ModulesTask, SymbolKind, Symbols};
 pub use pointers::{PointerFate, PointerUse, RawPointers, Region, SessionObject, UnknownRawPointers};
 pub use reply::{
-    Diagnostic, Done, Failed, FailureKind, Object, Phase, PhaseTime, Progress, Question, Reply, Severity, WorkerVersion,
+    Diagnostic, Done, Failed, FailureKind, Object, PartTime, Phase, PhaseTime, Progress, Question, Reply, Severity,
+    WorkerVersion,
 };
 pub use request::{Answer, OptLevel, Request, Split, UnitRequest, UnknownLevel, UnknownSplit};
 

@@ -19,11 +19,12 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
-use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use larder_format::image::STATIC_TLS_LEN;
 use larder_format::wire::{
-    Diagnostic, Object, Phase, PhaseTime, PointerUse, Progress, Question, Request, SessionObject, Split,
+    Diagnostic, Object, PartTime, Phase, PhaseTime, PointerUse, Progress, Question, Request, SessionObject, Split,
 };
 
 use crate::digest::PartDigest;
@@ -62,6 +63,8 @@ pub trait Events: Sync {
 pub struct Compiled {
     /// Phases in the order in which they ran.
     pub timings: Vec<PhaseTime>,
+    /// Parts whose objects were made, in the order in which they were done.
+    pub parts: Vec<PartTime>,
     /// LLVM's names of the CPU features that all functions need, and those of the request if any code was made for it. Sorted.
     pub required_features: Vec<String>,
     /// Those that only some functions need, sorted.
@@ -93,6 +96,7 @@ pub fn compile(
         queue: Queue::default(),
         phase: Mutex::new(Phase::Parse),
         timings: Mutex::default(),
+        parts: Mutex::default(),
     };
     thread::scope(|scope| {
         let main = thread::Builder::new().stack_size(STACK_LEN).name("optimise".to_owned());
@@ -132,6 +136,7 @@ struct Compilation<'a> {
     queue: Queue,
     phase: Mutex<Phase>,
     timings: Mutex<Vec<PhaseTime>>,
+    parts: Mutex<Vec<PartTime>>,
 }
 
 impl Sink for Compilation<'_> {
@@ -195,6 +200,7 @@ impl Compilation<'_> {
         let partition_count = self.queue.count().max(1);
         Ok(Compiled {
             timings: std::mem::take(&mut *lock(&self.timings)),
+            parts: std::mem::take(&mut *lock(&self.parts)),
             required_features,
             dispatched_features,
             partition_count,
@@ -219,10 +225,9 @@ impl Compilation<'_> {
     fn phase<T>(&self, phase: Phase, step: impl FnOnce() -> Result<T, Status>) -> Result<T, CompileError> {
         *lock(&self.phase) = phase;
         self.events.progress(Progress { phase, done: 0, total: 1 });
-        let start = Instant::now();
+        let since_ns = now_ns();
         let result = step();
-        let time_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        lock(&self.timings).push(PhaseTime { phase, time_us });
+        lock(&self.timings).push(PhaseTime { phase, since_ns, time_us: (now_ns() - since_ns) / 1000 });
         result.map_err(|status| self.error(status))
     }
 
@@ -238,9 +243,9 @@ impl Compilation<'_> {
 
     /// Starts the threads beside this one. One that can't be had is one that isn't needed: this thread serves the queue, too.
     fn start_threads<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        for _ in 1..self.request.thread_count.max(1) {
+        for number in 1..self.request.thread_count.max(1) {
             let builder = thread::Builder::new().stack_size(STACK_LEN).name("generate".to_owned());
-            if builder.spawn_scoped(scope, || self.serve()).is_err() {
+            if builder.spawn_scoped(scope, move || self.serve(number)).is_err() {
                 return;
             }
         }
@@ -275,15 +280,15 @@ impl Compilation<'_> {
 
     fn generate_queue(&self) -> Result<(), CompileError> {
         self.phase(Phase::Generate, || {
-            self.serve();
+            self.serve(0);
             self.queue.wait()
         })
     }
 
     /// Makes objects of parts until there are no more, and none to come.
-    fn serve(&self) {
+    fn serve(&self, thread: u32) {
         while let Some((index, part)) = self.queue.take() {
-            let result = self.make(index, part);
+            let result = self.make(index, part, thread);
             let (done, total) = self.queue.finish(result);
             if *lock(&self.phase) == Phase::Generate {
                 self.events.progress(Progress { phase: Phase::Generate, done, total });
@@ -292,11 +297,19 @@ impl Compilation<'_> {
     }
 
     /// Hands the object of a part over, unless somebody has it.
-    fn make(&self, index: u32, part: Part) -> Result<(), Status> {
+    fn make(&self, index: u32, part: Part, thread: u32) -> Result<(), Status> {
+        let since_ns = now_ns();
         let is_group = part.is_group();
         let bitcode = part.into_bitcode(self)?;
         if !self.is_kept(index, &bitcode, is_group) {
             let bytes = generate_part(&bitcode, is_group, self.settings, self)?;
+            lock(&self.parts).push(PartTime {
+                name: object_name(index),
+                len: bytes.len() as u64,
+                thread,
+                since_ns,
+                time_us: (now_ns() - since_ns) / 1000,
+            });
             self.events.object(object(index, bytes));
         }
         Ok(())
@@ -324,6 +337,12 @@ enum Way {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The system's monotonic clock, which all of its processes share.
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
 fn check(status: Status) -> Result<(), Status> {

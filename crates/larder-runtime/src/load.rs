@@ -145,9 +145,23 @@ impl Mapped {
     /// [`LoadError::Copy`] if a variable that the image has room for can't move there, which takes [`Mapped::stay`];
     /// [`LoadError::StaticTls`], [`LoadError::NotThreadLocal`] and [`LoadError::NoThreadDistance`] if thread-local variables are in the way.
     pub fn bind(self, resolver: &dyn Resolve) -> Result<Bound, LoadError> {
+        self.bind_in_steps(resolver, &mut |_| {})
+    }
+
+    /// The same; `ended` hears the name of each step as it ends: "guards", "names", "relocate".
+    ///
+    /// # Errors
+    /// As [`Mapped::bind`].
+    pub fn bind_in_steps(
+        self,
+        resolver: &dyn Resolve,
+        ended: &mut dyn FnMut(&'static str),
+    ) -> Result<Bound, LoadError> {
         let mut parts = self.0;
         let answers = guards::ask(&parts.image, resolver).map_err(|source| parts.damaged(source))?;
+        ended("guards");
         let mut resolved = resolve::resolve_imports(&parts.image, resolver, &answers.objects, &parts.path)?;
+        ended("names");
         let availability = arrange(&parts, answers, &mut resolved)?;
         let template = parts.header().tls_template;
         let template = tls::Template::new(parts.region.at(template.offset), template.len as usize);
@@ -158,6 +172,7 @@ impl Mapped {
         // SAFETY: all words of the image are written.
         let filled = tls.as_mut().map_or(Ok(()), |tls| unsafe { tls.fill_static_block() });
         filled.map_err(|source| static_tls(&parts.path, source))?;
+        ended("relocate");
         Ok(Bound { tls, availability, parts })
     }
 }

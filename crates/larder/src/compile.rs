@@ -9,7 +9,7 @@ use crate::key::CodeFields;
 use crate::larder::{Larder, Progress, TRIPLE};
 use crate::options::{CompileOptions, Exports as ExportNames, ThreadLocals};
 use crate::outcome::ModuleOutcome;
-use crate::phases::Phases;
+use crate::phases::{Detail, Phases};
 use larder_format::bundle::encode_sources;
 use larder_format::cpu::CpuFeatures;
 use larder_format::image::{Image, verify_digest};
@@ -90,7 +90,15 @@ fn make(
         Rescued::One(module) => Sourced { packed: packed.is_some().then(|| pack(module)), raw: module },
         Rescued::OneOfMany => Sourced { packed: None, raw: &source },
     };
-    let image = phases.time("link", || link(what, &parts, &source))?;
+    let linked = phases.time_with(
+        "link",
+        || link(what, &parts, &source),
+        |image| {
+            let bytes = image.as_ref().map_or(0, |image| image.len() as u64);
+            vec![("modules", Detail::Number(parts.len() as u64)), ("bytes", Detail::Number(bytes))]
+        },
+    );
+    let image = linked?;
     if let Some(dir) = &what.larder.settings.save_temps {
         save(dir, &parts, &image)?;
     }

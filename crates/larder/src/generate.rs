@@ -12,16 +12,18 @@ use crate::error::Error;
 use crate::kept::ModuleObjects;
 use crate::key::{CodeFields, ModuleId};
 use crate::larder::{Larder, Progress};
+use crate::observe::{Event, Observer};
 use crate::options::{CompileOptions, ThreadLocals};
 use crate::outcome::{MissReason, Outcome};
 use crate::parts::{PartCounts, StoredParts};
-use crate::worker::{CompileError, KeptObjects, Limits, Request, Step, Symbols, Worker};
+use crate::phases::{Detail, Place, Span};
+use crate::worker::{CompileError, Compiled, KeptObjects, Limits, Request, Step, Symbols, Worker, WorkerTime};
 use larder_format::cpu::CpuFeatures;
 use larder_format::wire::{PointerUse, SessionObject};
 use larder_store::{Key, Lease};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// LLVM IR, as bitcode or text.
 #[derive(Debug, Clone, Copy)]
@@ -268,6 +270,7 @@ impl Generator<'_> {
             thread_count: Some(threads),
         };
         let worker = self.larder.worker.as_ref().map_err(Clone::clone)?;
+        let (observer, since) = (self.larder.observer.callback(), Instant::now());
         let stored = self.larder.store().ok().map(StoredParts);
         let kept = stored.as_ref().map(|stored| -> &dyn KeptObjects { stored });
         let compiled = worker
@@ -281,6 +284,9 @@ impl Generator<'_> {
         // What the image needs: as the worker found it in the code. Code that this machine can't run is no image for it.
         let features = CpuFeatures::from_names(compiled.required_features.iter().map(String::as_str))
             .map_err(|unknown| Error::UnknownFeature { module: module.name.to_owned(), name: unknown.0 })?;
+        if observer.hears_spans() {
+            tell_of_worker(observer, &compiled, module, since);
+        }
         let parts = PartCounts::of(&compiled);
         let objects = compiled.objects.into_iter().map(|(_, bytes)| bytes).collect();
         let phases = compiled.phases.into_iter().map(|(name, time_us)| (name, Duration::from_micros(time_us)));
@@ -291,6 +297,24 @@ impl Generator<'_> {
             rescued: compiled.rescued,
         };
         Ok(Generated { outcome: Outcome::Miss(reason.clone()), objects, phases: phases.collect(), parts, raw })
+    }
+}
+
+/// Tells what a worker did, and how long it was until it began.
+fn tell_of_worker(observer: &Observer, compiled: &Compiled, module: &Ir<'_>, since: Instant) {
+    let tell = |span: &Span<'_>| observer.hear(&Event::Span { span });
+    let begun = compiled.times.first().map_or(since, |first| first.since.max(since));
+    let name = ("module", Detail::Text(module.name.to_owned()));
+    let started = [name.clone(), ("process", Detail::Number(compiled.process.into()))];
+    let bytes = [name, ("bytes", Detail::Number(module.bytes.len() as u64))];
+    let here = |name, time, details| Span { name, since, time, place: Place::Here, details };
+    tell(&here("compile", since.elapsed(), &bytes));
+    tell(&here("start worker", begun - since, &started));
+    for done in &compiled.times {
+        let WorkerTime { name, thread, since, time, len } = done;
+        let details: Vec<_> = len.iter().map(|len| ("bytes", Detail::Number(*len))).collect();
+        let place = Place::Worker { process: compiled.process, thread: *thread };
+        tell(&Span { name, since: *since, time: *time, place, details: &details });
     }
 }
 

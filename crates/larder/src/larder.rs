@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::observe::{Counts, Observer, Observing};
 use crate::options::CompileOptions;
 use crate::outcome::{MissReason, ModuleOutcome};
-use crate::phases::Phases;
+use crate::phases::{Detail, Phases};
 use crate::prepared::Prepared;
 use crate::program::Program;
 use crate::start::{NEVER, Start};
@@ -103,7 +103,14 @@ pub struct Larder {
 impl Larder {
     /// Opens the store. A store that can't be used is no error: see [`Prepared::warnings`].
     pub fn open(settings: Settings) -> Larder {
-        let store = open_store(&settings);
+        let store = Phases::heard_by(&settings.observer).time_with(
+            "open store",
+            || open_store(&settings),
+            |store| {
+                let told = store.as_ref().map_or_else(ToString::to_string, |store| store.dir().display().to_string());
+                vec![("store", Detail::Text(told))]
+            },
+        );
         let host = settings.host.unwrap_or_else(|| *larder_runtime::cpu::host_features());
         let worker = settings.worker.clone().map_or_else(Worker::locate, |path| Ok(Worker::at(path)));
         let observer = Observing::new(&settings.observer);

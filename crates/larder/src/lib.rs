@@ -63,6 +63,7 @@ mod session;
 mod sibling;
 mod start;
 mod toolchain;
+mod trace;
 pub mod worker;
 
 pub use error::Error;
@@ -75,7 +76,8 @@ pub use observe::{Counts, Event, Observer};
 pub use options::{CompileOptions, Cpu, CpuBase, Exports, Level, OptionError, RawPointers, Split, ThreadLocals};
 pub use outcome::{MissReason, ModuleOutcome, Outcome};
 pub use parts::PartCounts;
-pub use phases::{Phase, Phases};
+pub use phases::{Detail, Phase, Phases, Place, Span};
 pub use prepared::{Prepared, Ready};
 pub use program::{Input, Program};
 pub use session::{CallError, Code, DroppedUnit, Loading, OwnedFunction, Recompile, Session, Status, Unusable, catch};
+pub use trace::TraceFile;

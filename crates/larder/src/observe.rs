@@ -3,13 +3,14 @@
 //! To add an event: add it to [`Event`]; the compiler then names each place that must treat it.
 
 use crate::outcome::MissReason;
+use crate::phases::{Detail, Place, Span};
 use larder_runtime::Dropped;
 use larder_store::Key;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The variable that sends events to standard error: `off`, `warn`, `info` (misses, compilations, dropped functions) or `debug` (hits, too).
 const LOG_VAR: &str = "LARDER_LOG";
@@ -73,16 +74,35 @@ pub enum Event<'a> {
         /// How long it took.
         time: Duration,
     },
+    /// Something that took time has ended. Only an observer [for spans](Observer::with_spans) hears of it.
+    Span {
+        /// What it was.
+        span: &'a Span<'a>,
+    },
 }
 
 impl Event<'_> {
+    /// A short name that scripts can rely on.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Hit { .. } => "hit",
+            Event::Miss { .. } => "miss",
+            Event::Compiled { .. } => "compiled",
+            Event::Dropped { .. } => "dropped",
+            Event::Recompiled { .. } => "recompiled",
+            Event::Failed { .. } => "failed",
+            Event::Loaded { .. } => "loaded",
+            Event::Span { .. } => "span",
+        }
+    }
+
     fn level(&self) -> Level {
         match self {
             Event::Failed { .. } => Level::Warn,
             Event::Miss { .. } | Event::Compiled { .. } | Event::Dropped { .. } | Event::Recompiled { .. } => {
                 Level::Info
             }
-            Event::Hit { .. } | Event::Loaded { .. } => Level::Debug,
+            Event::Hit { .. } | Event::Loaded { .. } | Event::Span { .. } => Level::Debug,
         }
     }
 }
@@ -102,6 +122,7 @@ impl fmt::Display for Event<'_> {
             }
             Event::Failed { name, why } => write!(f, "{name}: {why}"),
             Event::Loaded { name, time } => write!(f, "loaded {name} in {:.3} ms", time.as_secs_f64() * 1e3),
+            Event::Span { span } => write!(f, "{} in {:.3} ms", span.name, span.time.as_secs_f64() * 1e3),
         }
     }
 }
@@ -130,18 +151,54 @@ type Callback = dyn Fn(&Event<'_>) + Send + Sync;
 
 /// A callback that hears each [`Event`], on the thread where it happens.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<Callback>>);
+pub struct Observer {
+    callback: Option<Arc<Callback>>,
+    hears_spans: bool,
+}
 
 impl Observer {
-    /// Calls `hear` for each event.
+    /// Calls `hear` for each event but [spans](Event::Span).
     pub fn new(hear: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Observer {
-        Observer(Some(Arc::new(hear)))
+        Observer { callback: Some(Arc::new(hear)), hears_spans: false }
+    }
+
+    /// Calls `hear` for each event.
+    pub fn with_spans(hear: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Observer {
+        Observer { hears_spans: true, ..Observer::new(hear) }
+    }
+
+    pub(crate) fn hears_spans(&self) -> bool {
+        self.hears_spans
+    }
+
+    /// Details of a span, if anybody hears of those.
+    pub(crate) fn wanted(&self, details: impl FnOnce() -> Vec<(&'static str, Detail)>) -> Vec<(&'static str, Detail)> {
+        if self.hears_spans { details() } else { Vec::new() }
+    }
+
+    /// Does something and tells of it as a span, if anybody hears of those.
+    pub(crate) fn span<T>(&self, name: &str, details: &[(&'static str, Detail)], step: impl FnOnce() -> T) -> T {
+        if !self.hears_spans {
+            return step();
+        }
+        let since = Instant::now();
+        let result = step();
+        let span = Span { name, since, time: since.elapsed(), place: Place::Here, details };
+        self.hear(&Event::Span { span: &span });
+        result
+    }
+
+    pub(crate) fn hear(&self, event: &Event<'_>) {
+        if let Some(callback) = &self.callback {
+            callback(event);
+        }
     }
 }
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observer").field(&self.0.is_some()).finish()
+        let Observer { callback, hears_spans } = self;
+        f.debug_struct("Observer").field("callback", &callback.is_some()).field("hears_spans", hears_spans).finish()
     }
 }
 
@@ -196,9 +253,12 @@ impl Observing {
             // Whoever closed standard error doesn't want to know.
             let _ = writeln!(std::io::stderr(), "larder: {event}");
         }
-        if let Some(callback) = &self.callback.0 {
-            callback(event);
-        }
+        self.callback.hear(event);
+    }
+
+    /// Who hears of [spans](Event::Span), if anybody does.
+    pub(crate) fn callback(&self) -> &Observer {
+        &self.callback
     }
 }
 
@@ -213,7 +273,7 @@ impl Counts {
             }
             Event::Dropped { .. } => self.dropped += 1,
             Event::Recompiled { .. } => self.recompiled += 1,
-            Event::Failed { .. } => {}
+            Event::Failed { .. } | Event::Span { .. } => {}
             Event::Loaded { time, .. } => {
                 self.loaded += 1;
                 self.load_time += *time;

@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::outcome::{ModuleOutcome, Outcome};
 use crate::parts::PartCounts;
-use crate::phases::{Phase, Phases};
-use larder_runtime::{Arguments, Libraries, Loaded, Mapped, Resolve, Sealed};
+use crate::phases::{Detail, Phase, Phases};
+use larder_format::image::Table;
+use larder_runtime::{Arguments, Bound, Libraries, LoadError, Loaded, Mapped, Resolve, Sealed};
 use larder_store::Key;
 use std::ffi::CStr;
 use std::fs::File;
@@ -93,7 +94,13 @@ impl Prepared {
     pub fn bind(mut self, symbols: &dyn Resolve) -> Result<Ready, Error> {
         let mapped = self.mapped;
         let phases = &mut self.told.phases;
-        let bound = phases.time("bind", || mapped.bind(symbols))?;
+        let counts = |bound: &Result<Bound, LoadError>| {
+            let count = |table: Table| Detail::Number(table.count.into());
+            let header = bound.as_ref().map(|bound| *bound.image().header());
+            header
+                .map_or(Vec::new(), |header| vec![("imports", count(header.imports)), ("guards", count(header.guards))])
+        };
+        let bound = phases.time_steps("bind", |ended| mapped.bind_in_steps(symbols, ended), counts)?;
         let sealed = phases.time("seal", || bound.seal())?;
         Ok(Ready { sealed, told: self.told })
     }
@@ -158,7 +165,12 @@ impl Ready {
     pub(crate) unsafe fn initialise_told(self, arguments: &Arguments) -> Result<(Loaded, Told), Error> {
         let Ready { sealed, mut told } = self;
         // SAFETY: the caller's promise.
-        let loaded = told.phases.time("initialise", || unsafe { sealed.initialise(arguments) })?;
+        let initialise = || unsafe { sealed.initialise(arguments) };
+        let constructors = |loaded: &Result<Loaded, LoadError>| {
+            let count = loaded.as_ref().map_or(0, |loaded| loaded.image().header().init.count);
+            vec![("constructors", Detail::Number(count.into()))]
+        };
+        let loaded = told.phases.time_with("initialise", initialise, constructors)?;
         Ok((loaded, told))
     }
 }

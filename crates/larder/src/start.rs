@@ -18,7 +18,7 @@ use crate::module::{From, Module};
 use crate::observe::Event;
 use crate::options::{CompileOptions, Cpu, RawPointers, ThreadLocals};
 use crate::outcome::{MissReason, ModuleOutcome, Outcome, chain};
-use crate::phases::Phases;
+use crate::phases::{Detail, Phases};
 use crate::prepared::{Prepared, Told};
 use crate::program::Program;
 use crate::saved::{GOOD_IMAGE, is_linked_elf};
@@ -100,7 +100,7 @@ impl<'l> Start<'l> {
         Start {
             larder,
             options,
-            phases: Phases::default(),
+            phases: Phases::heard_by(larder.observer.callback()),
             modules: Vec::new(),
             warnings: Vec::new(),
             cancelled,
@@ -123,6 +123,16 @@ impl<'l> Start<'l> {
 
     /// Finds the program's code, or compiles it.
     pub(crate) fn prepare(
+        &mut self,
+        program: Program<'_>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared, Error> {
+        let observer = self.larder.observer.callback();
+        let details = observer.wanted(|| vec![("program", Detail::Text(program.name().to_owned()))]);
+        observer.span("prepare", &details, || self.find_or_compile(program, progress))
+    }
+
+    fn find_or_compile(
         &mut self,
         mut program: Program<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
@@ -273,7 +283,15 @@ impl<'l> Start<'l> {
     /// The entry of that key, mapped and checked; or why there is none. A bad entry is removed.
     fn look_up(&mut self, key: &Key) -> Result<Found, MissReason> {
         let store = self.larder.store().map_err(Clone::clone)?;
-        let entry = self.phases.time("look up", || store.lookup(key)).map_err(|error| MissReason::of_store(&error))?;
+        let lookup = self.phases.time_with(
+            "look up",
+            || store.lookup(key),
+            |found| {
+                let bytes = found.as_ref().ok().and_then(Option::as_ref).map_or(0, Entry::len);
+                vec![("key", Detail::Text(key.to_string())), ("bytes", Detail::Number(bytes))]
+            },
+        );
+        let entry = lookup.map_err(|error| MissReason::of_store(&error))?;
         let entry = entry.ok_or(MissReason::Absent)?;
         self.map_entry(store, entry)
     }
@@ -284,7 +302,12 @@ impl<'l> Start<'l> {
         let file = entry.file().try_clone().map_err(|error| MissReason::Unreadable { why: error.to_string() })?;
         // SAFETY: entries are private to the user and never written again once they are published, which is the store's contract.
         let file = unsafe { ImageFile::new(file.into(), entry.len(), entry.path()) };
-        match self.phases.time("map", || Mapped::map(&file, &expectations)) {
+        let details = |_: &_| {
+            let verified = u64::from(integrity == Integrity::AlreadyVerified);
+            let path = Detail::Text(entry.path().display().to_string());
+            vec![("path", path), ("bytes", Detail::Number(entry.len())), ("already verified", Detail::Number(verified))]
+        };
+        match self.phases.time_with("map", || Mapped::map(&file, &expectations), details) {
             Ok(mapped) => {
                 if integrity == Integrity::Verify {
                     // Without a receipt the next start verifies again; nothing else is lost.
@@ -350,7 +373,8 @@ impl<'l> Start<'l> {
     fn keep(&mut self, lease: Option<Lease<'_>>, image: &[u8], key: &Key) -> Result<Found, Error> {
         let larder = self.larder;
         if let (Some(lease), Ok(store)) = (lease, larder.store()) {
-            match self.phases.time("publish", || lease.publish(&[image])) {
+            let bytes = |_: &_| vec![("bytes", Detail::Number(image.len() as u64))];
+            match self.phases.time_with("publish", || lease.publish(&[image]), bytes) {
                 Ok(entry) => {
                     sibling::note(store, &self.features());
                     match self.map_entry(store, entry) {

@@ -18,7 +18,7 @@ mod modules;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_format::wire::{
     self, Diagnostic, ModulesRequest, ModulesTask, OptLevel, Phase, PointerUse, RawPointers, Region, SessionObject,
@@ -93,6 +93,10 @@ pub struct Compiled {
     pub warnings: Vec<Diagnostic>,
     /// The worker's phases and how long each took, in microseconds.
     pub phases: Vec<(String, u64)>,
+    /// Its process id.
+    pub process: u32,
+    /// What it did when: its phases, and parts whose objects it made.
+    pub times: Vec<WorkerTime>,
     /// What generated the code.
     pub toolchain: String,
     /// CPU features that every machine must have, by LLVM's names, sorted.
@@ -105,6 +109,21 @@ pub struct Compiled {
     pub pointers: Vec<PointerUse>,
     /// The module without them, as bitcode; `None` if there were none.
     pub rescued: Option<Vec<u8>>,
+}
+
+/// Something that a worker did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerTime {
+    /// A phase, or the name of an object.
+    pub name: String,
+    /// The thread that did it: 0 is the one of the phases.
+    pub thread: u32,
+    /// When it began.
+    pub since: Instant,
+    /// How long it took.
+    pub time: Duration,
+    /// Length of the object in bytes; `None` for a phase.
+    pub len: Option<u64>,
 }
 
 /// What linkers see of a module.

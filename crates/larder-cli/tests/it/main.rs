@@ -42,6 +42,7 @@ mod streams;
 mod suite;
 mod syscalls;
 mod tools;
+mod trace;
 mod unwritable;
 mod worker;
 
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         stale::trials(),
         streams::trials(),
         syscalls::trials(),
+        trace::trials(),
         unwritable::trials(),
         worker::trials(),
     ];

@@ -111,6 +111,23 @@ pub struct Question {
 pub struct PhaseTime {
     /// The phase.
     pub phase: Phase,
+    /// When it began: what the system's monotonic clock said, in nanoseconds.
+    pub since_ns: u64,
+    /// Wall-clock time in microseconds.
+    pub time_us: u64,
+}
+
+/// How long it took to make the object of a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartTime {
+    /// What the object is called.
+    pub name: String,
+    /// Length of the object in bytes.
+    pub len: u64,
+    /// The thread that made it: 0 is the one of the phases.
+    pub thread: u32,
+    /// As in [`PhaseTime`].
+    pub since_ns: u64,
     /// Wall-clock time in microseconds.
     pub time_us: u64,
 }
@@ -120,9 +137,11 @@ pub struct PhaseTime {
 pub struct Done {
     /// Phases in the order in which they ran.
     pub timings: Vec<PhaseTime>,
+    /// Parts whose objects were made, in the order in which they were done.
+    pub parts: Vec<PartTime>,
     /// See [`WorkerVersion::toolchain`].
     pub toolchain: String,
-    /// CPU features that every machine must have: what was asked for, and what all functions need. LLVM's names, sorted.
+    /// CPU features that every machine must have: what was asked for, if code was made for it, and what all functions need. LLVM's names, sorted.
     pub required_features: Vec<String>,
     /// Features that only some functions need: the module chooses at run time. LLVM's names, sorted.
     pub dispatched_features: Vec<String>,
@@ -263,7 +282,8 @@ pub(super) mod tests {
             Reply::Object(Object { name: "part 1".to_owned(), bytes: vec![1, 2, 3] }),
             Reply::Question(Question { part: 3, name: "part3.o".to_owned(), digest: [7; 32] }),
             Reply::Done(Done {
-                timings: vec![PhaseTime { phase: Phase::Parse, time_us: 12 }],
+                timings: vec![PhaseTime { phase: Phase::Parse, since_ns: 9, time_us: 12 }],
+                parts: vec![PartTime { name: "part0.o".to_owned(), len: 7, thread: 1, since_ns: 9, time_us: 12 }],
                 toolchain: "LLVM 22".to_owned(),
                 required_features: vec!["sse2".to_owned()],
                 dispatched_features: vec![],

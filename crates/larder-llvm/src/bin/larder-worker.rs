@@ -100,6 +100,7 @@ fn answer(request: &Request, module: &[u8], output: &Output) -> Result<Reply> {
     Ok(match compile(request, module, &toolchain, output) {
         Ok(compiled) => Reply::Done(Done {
             timings: compiled.timings,
+            parts: compiled.parts,
             toolchain,
             required_features: compiled.required_features,
             dispatched_features: compiled.dispatched_features,
@@ -122,6 +123,7 @@ fn answer_about_modules(request: &ModulesRequest, modules: &[Vec<u8>], output: &
     Ok(match answered {
         Ok(()) => Reply::Done(Done {
             timings: Vec::new(),
+            parts: Vec::new(),
             toolchain: Toolchain::current()?.name,
             required_features: Vec::new(),
             dispatched_features: Vec::new(),

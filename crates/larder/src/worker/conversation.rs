@@ -19,13 +19,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_format::wire::{
-    Answer, Diagnostic, Done, Failed, FailureKind, FrameHead, HEAD_LEN, Object, Question, Reply, Request, Severity,
+    Answer, Diagnostic, Done, Failed, FailureKind, FrameHead, HEAD_LEN, Object, PartTime, PhaseTime, Question, Reply,
+    Request, Severity,
 };
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
+use rustix::time::{ClockId, clock_gettime};
 
-use super::{CompileError, Compiled, KeptObjects, Limits, Step, Worker};
+use super::{CompileError, Compiled, KeptObjects, Limits, Step, Worker, WorkerTime};
 
 /// How much of what the worker prints is kept, in bytes.
 const STDERR_LEN_MAX: usize = 16 << 10;
@@ -52,6 +54,7 @@ pub(super) fn hold(
 ) -> Result<Compiled, CompileError> {
     let deadline = Instant::now() + limits.timeout.unwrap_or(LONG);
     let (mut child, pipes) = spawn(worker)?;
+    let process = child.id();
     let end = thread::scope(|scope| {
         let (sender, replies) = channel();
         let (answers, to_answer) = channel();
@@ -63,7 +66,7 @@ pub(super) fn hold(
             scope.spawn(move || keep_all(kept, &to_keep));
             Kept { kept, objects, digests: HashMap::new() }
         });
-        let compiled = Compiled::default();
+        let compiled = Compiled { process, ..Compiled::default() };
         let mut listener = Listener { replies, answers, deadline, cancelled, store, compiled, progress };
         let heard = listener.listen();
         let compiled = listener.end();
@@ -320,15 +323,46 @@ impl End {
 
 /// Threads send objects as they finish them; their names say the order that the module gives them.
 fn finish(mut compiled: Compiled, done: Done) -> Result<Compiled, String> {
-    let Done { timings, toolchain, required_features, dispatched_features, partition_count, session_objects, pointers } =
-        done;
+    let Done {
+        timings,
+        parts,
+        toolchain,
+        required_features,
+        dispatched_features,
+        partition_count,
+        session_objects,
+        pointers,
+    } = done;
     if compiled.objects.len() != partition_count as usize {
         return Err(format!("{} of {partition_count} objects came", compiled.objects.len()));
     }
     // `part2.o` comes before `part10.o`.
     compiled.objects.sort_by(|(one, _), (other, _)| (one.len(), one).cmp(&(other.len(), other)));
+    compiled.times = times(&timings, parts);
     compiled.phases = timings.into_iter().map(|time| (super::share(time.phase).0.to_owned(), time.time_us)).collect();
     Ok(Compiled { toolchain, required_features, dispatched_features, session_objects, pointers, ..compiled })
+}
+
+/// Times of the worker as times of this process: both read one clock.
+fn times(phases: &[PhaseTime], parts: Vec<PartTime>) -> Vec<WorkerTime> {
+    let (now, clock) = (Instant::now(), clock_gettime(ClockId::Monotonic));
+    let clock = Duration::new(clock.tv_sec.unsigned_abs(), u32::try_from(clock.tv_nsec).unwrap_or_default());
+    let since = |ns| now.checked_sub(clock.saturating_sub(Duration::from_nanos(ns))).unwrap_or(now);
+    let phases = phases.iter().map(|phase| WorkerTime {
+        name: super::share(phase.phase).0.to_owned(),
+        thread: 0,
+        since: since(phase.since_ns),
+        time: Duration::from_micros(phase.time_us),
+        len: None,
+    });
+    let parts = parts.into_iter().map(|part| WorkerTime {
+        name: part.name,
+        thread: part.thread,
+        since: since(part.since_ns),
+        time: Duration::from_micros(part.time_us),
+        len: Some(part.len),
+    });
+    phases.chain(parts).collect()
 }
 
 fn failure(failed: Failed, mut diagnostics: Vec<Diagnostic>, stderr: &str, limits: &Limits) -> CompileError {
