@@ -173,7 +173,8 @@ typedef enum larder_split {
 typedef enum larder_raw_pointers {
     LARDER_RAW_IGNORE = 0, /* integers are integers */
     LARDER_RAW_RESCUE = 1, /* addresses in a region become its object and an offset; functions with others run in this process only */
-    LARDER_RAW_STRICT = 2  /* the same, and addresses in no region are LARDER_ERROR_COMPILE */
+    LARDER_RAW_STRICT = 2, /* the same, and addresses in no region are LARDER_ERROR_COMPILE */
+    LARDER_RAW_MAPPED = 3  /* the default: as RESCUE, of addresses in regions and of memory that is mapped; other integers are integers */
 } larder_raw_pointers;
 
 /* -O2 for this machine, every visible name is offered, the module is saved with the code. */
@@ -195,7 +196,7 @@ bool larder_options_set_lto(larder_options *options, bool lto, larder_error **er
 /* When a module is taken apart for several threads, and for the next time. */
 bool larder_options_set_split(larder_options *options, larder_split split, larder_error **error);
 /* What is done about addresses of this process that stand in modules as integers (inttoptr). Such modules need a key of the caller's, since their bytes
- * differ in every process. larder_code_raw_pointers tells what was found. */
+ * differ in every process: by default, what is made of them without one is not kept, and a warning says so. larder_code_raw_pointers tells what was found. */
 bool larder_options_set_raw_pointers(larder_options *options, larder_raw_pointers raw_pointers, larder_error **error);
 
 /* ---- Programs: what goes in ---------------------------------------------------------------------------------------------------- */

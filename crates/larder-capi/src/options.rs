@@ -125,7 +125,7 @@ pub extern "C" fn larder_options_set_raw_pointers(
     error: ErrorPlace,
 ) -> bool {
     set(options, error, |options| {
-        let ways = [RawPointers::Ignore, RawPointers::Rescue, RawPointers::Strict];
+        let ways = [RawPointers::Ignore, RawPointers::Rescue, RawPointers::Strict, RawPointers::Mapped];
         options.raw_pointers = choose("larder_raw_pointers", &ways, raw_pointers)?;
         Ok(())
     })

@@ -45,7 +45,7 @@ use serde::de::DeserializeOwned;
 /// First bytes of each frame.
 pub const MAGIC: [u8; 4] = *b"LDRW";
 /// Version of the frames and of all payloads.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 /// Length of a frame's head in bytes.
 pub const HEAD_LEN: usize = 16;
 /// The longest JSON payload in bytes.

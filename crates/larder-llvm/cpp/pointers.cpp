@@ -23,6 +23,7 @@
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -38,7 +39,7 @@ using namespace larder;
 
 namespace {
 
-enum RawPointers : uint32_t { IGNORE = 0, RESCUE = 1, STRICT = 2 };
+enum RawPointers : uint32_t { IGNORE = 0, RESCUE = 1, STRICT = 2, MAPPED = 3 };
 
 constexpr uint64_t ADDRESS_MIN = 0x10000, ADDRESS_END = uint64_t(1) << 47;
 // An offset isn't longer than this.
@@ -66,18 +67,6 @@ template <typename Visit> void each_lane(Constant &constant, Visit visit) {
       visit(*element, lane);
 }
 
-bool holds_address(Constant &constant) {
-  bool found = false;
-  each_lane(constant, [&](Constant &element, unsigned) { found |= is_address(number_of(&element)); });
-  return found;
-}
-
-// `inttoptr` of numbers that are addresses.
-bool is_pointer_constant(const Constant &constant) {
-  const auto *expression = dyn_cast<ConstantExpr>(&constant);
-  return expression && expression->getOpcode() == Instruction::IntToPtr && holds_address(*expression->getOperand(0));
-}
-
 // Values, and whether they were met in a sum.
 using Seen = DenseSet<std::pair<const Value *, unsigned>>;
 
@@ -93,15 +82,19 @@ class Pointers {
   Module &module;
   ArrayRef<LarderRegion> regions;
   const bool strict;
+  // Whether what lies in no region stays as it is.
+  const bool mapped_only;
   MapVector<GlobalValue *, Finding> findings;
   MapVector<uint64_t, std::string> session;
 
 public:
   Pointers(LarderModule &self, const LarderWanted &wanted)
       : self(self), module(*self.module), regions(wanted.regions, wanted.region_count),
-        strict(wanted.raw_pointers == STRICT) {}
+        strict(wanted.raw_pointers == STRICT), mapped_only(wanted.raw_pointers == MAPPED) {}
 
   LarderStatus run() {
+    if (mapped_only && !has_number_in_region())
+      return LARDER_OK;
     if (LarderStatus status = check_indirect(); status != LARDER_OK)
       return status;
     SetVector<Use *> uses;
@@ -130,6 +123,58 @@ private:
     return address - found->start < found->len ? found : nullptr;
   }
 
+  // Whether any constant of the module is, or has in it, a number that lies in a region. Most modules have none and need no closer look.
+  bool has_number_in_region() const {
+    SmallPtrSet<const Constant *, 32> seen;
+    const auto has_number = [&](const User &user) {
+      return any_of(user.operand_values(), [&](const Value *operand) { return has_number_in_region(operand, seen); });
+    };
+    for (const Function &function : module) {
+      if (has_number(function))
+        return true;
+      for (const Instruction &instruction : instructions(function))
+        if (has_number(instruction))
+          return true;
+    }
+    return any_of(module.globals(), has_number) || any_of(module.aliases(), has_number);
+  }
+
+  bool has_number_in_region(const Value *value, SmallPtrSetImpl<const Constant *> &seen) const {
+    if (const auto *number = dyn_cast<ConstantInt>(value))
+      return is_in_region(number_of(number));
+    const auto *constant = dyn_cast<Constant>(value);
+    if (!constant || isa<GlobalValue>(constant))
+      return false;
+    if (const auto *data = dyn_cast<ConstantDataSequential>(constant))
+      return data->getElementType()->isIntegerTy(64) && seen.insert(data).second &&
+             any_of(seq(0u, unsigned(data->getNumElements())),
+                    [&](unsigned index) { return is_in_region(data->getElementAsInteger(index)); });
+    return constant->getNumOperands() != 0 && seen.insert(constant).second &&
+           any_of(constant->operand_values(), [&](const Value *operand) { return has_number_in_region(operand, seen); });
+  }
+
+  bool is_in_region(std::optional<uint64_t> number) const { return is_address(number) && region_of(*number); }
+
+  // Whether a number that becomes a pointer is to be replaced.
+  bool concerns(std::optional<uint64_t> number) const {
+    return mapped_only ? is_in_region(number) : is_address(number);
+  }
+
+  // The same of a number of which nobody knows what it becomes.
+  bool may_concern(uint64_t number) const { return region_of(number) && (!mapped_only || number > OFFSET_MAX); }
+
+  bool holds_address(Constant &constant) const {
+    bool found = false;
+    each_lane(constant, [&](Constant &element, unsigned) { found |= concerns(number_of(&element)); });
+    return found;
+  }
+
+  // `inttoptr` of numbers that are to be replaced.
+  bool is_pointer_constant(const Constant &constant) const {
+    const auto *expression = dyn_cast<ConstantExpr>(&constant);
+    return expression && expression->getOpcode() == Instruction::IntToPtr && holds_address(*expression->getOperand(0));
+  }
+
   // A symbol can't be a number and an object at once.
   LarderStatus check_indirect() {
     for (const GlobalAlias &alias : module.aliases())
@@ -151,7 +196,7 @@ private:
       for (Use &use : instruction.operands())
         if (may_be_unseen(use) && !uses.contains(&use))
           each_number(*cast<Constant>(use.get()), [&](uint64_t number) {
-            if (region_of(number))
+            if (may_concern(number))
               unseen.emplace_back(&function, number);
           });
   }
@@ -189,7 +234,7 @@ private:
   }
 
   // Addresses become operands of instructions, where anything can take their place.
-  static void expand(Function &function) {
+  void expand(Function &function) const {
     SetVector<Constant *> found;
     SmallPtrSet<const Constant *, 32> seen;
     SmallVector<Constant *> pending;
@@ -280,7 +325,7 @@ private:
     bool found = false;
     each_lane(constant, [&](Constant &element, unsigned) {
       const std::optional<uint64_t> number = number_of(&element);
-      found |= is_address(number) && (!in_sum || *number > OFFSET_MAX || region_of(*number));
+      found |= concerns(number) && (!in_sum || *number > OFFSET_MAX || region_of(*number));
     });
     return found;
   }
@@ -354,7 +399,7 @@ private:
     Function &function = *user->getFunction();
     Value *result = without_addresses(constant);
     each_lane(constant, [&](Constant &element, unsigned lane) {
-      if (!is_address(number_of(&element)))
+      if (!concerns(number_of(&element)))
         return;
       Value *number = address(function, *number_of(&element), builder);
       result = constant.getType()->isVectorTy() ? builder.CreateInsertElement(result, number, lane)
@@ -369,12 +414,12 @@ private:
       use.set(result);
   }
 
-  static Constant *without_addresses(Constant &constant) {
+  Constant *without_addresses(Constant &constant) const {
     if (!constant.getType()->isVectorTy())
       return &constant;
     SmallVector<Constant *> elements;
     each_lane(constant, [&](Constant &element, unsigned) {
-      elements.push_back(is_address(number_of(&element)) ? Constant::getNullValue(element.getType()) : &element);
+      elements.push_back(concerns(number_of(&element)) ? Constant::getNullValue(element.getType()) : &element);
     });
     return ConstantVector::get(elements);
   }
@@ -421,7 +466,7 @@ private:
     // Before anything is rescued: offsets are no addresses.
     SetVector<uint64_t> numbers;
     each_number(*variable.getInitializer(), [&](uint64_t number) {
-      if (region_of(number))
+      if (may_concern(number))
         numbers.insert(number);
     });
     each_pointer(*variable.getInitializer(), [&](uint64_t number) { numbers.remove(number); });
@@ -435,7 +480,7 @@ private:
   }
 
   // Calls `visit` with each number that a constant makes a pointer of.
-  template <typename Visit> static void each_pointer(Constant &constant, Visit visit) {
+  template <typename Visit> void each_pointer(Constant &constant, Visit visit) const {
     if (isa<GlobalValue>(constant) || isa<ConstantData>(constant) || isa<BlockAddress>(constant))
       return;
     if (is_pointer_constant(constant) && !constant.getType()->isVectorTy())

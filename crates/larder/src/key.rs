@@ -7,7 +7,8 @@
 //! others nor on what the image offers.
 //!
 //! Where things lie in this process (regions) enters with the digest of an input: bytes that hold addresses mean something else
-//! where other things lie. A caller's own key names what is meant, wherever it lies.
+//! where other things lie. A caller's own key names what is meant, wherever it lies. Unless the host says that there are such bytes, they are compiled as if they
+//! held none, and what is made of them is not kept if they do: so they have no regions in their keys.
 //!
 //! What is deliberately not in a key: tuning flags (there are none), the number of threads, limits of time and memory, and the
 //! names and places of the inputs. None of them reaches the code. Nor is it said which input is a module, an object or an archive: that is in
@@ -108,7 +109,7 @@ impl Fields {
         match input {
             ModuleId::Digest(digest) => {
                 self.add(1, digest);
-                if code.options.raw_pointers != RawPointers::Ignore {
+                if matches!(code.options.raw_pointers, RawPointers::Rescue | RawPointers::Strict) {
                     code.regions.iter().for_each(|region| self.add_region(region));
                 }
             }
@@ -215,6 +216,7 @@ mod tests {
             with(|o| o.split = Split::Whole),
             with(|o| o.split = Split::Groups),
             with(|o| o.thread_locals = ThreadLocals::Static),
+            with(|o| o.raw_pointers = RawPointers::Ignore),
             with(|o| o.raw_pointers = RawPointers::Rescue),
             with(|o| o.raw_pointers = RawPointers::Strict),
         ];

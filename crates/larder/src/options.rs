@@ -39,7 +39,7 @@ pub struct CompileOptions {
 }
 
 impl Default for CompileOptions {
-    /// `-O2` for this machine, every visible name, with the module.
+    /// `-O2` for this machine, every visible name, with the module, and without addresses of this process.
     fn default() -> Self {
         CompileOptions {
             level: Level::O2,
@@ -50,7 +50,7 @@ impl Default for CompileOptions {
             lto: false,
             split: Split::Auto,
             thread_locals: ThreadLocals::Dynamic,
-            raw_pointers: RawPointers::Ignore,
+            raw_pointers: RawPointers::Mapped,
         }
     }
 }

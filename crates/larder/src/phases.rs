@@ -109,15 +109,16 @@ impl Phases {
         details: impl FnOnce(&T) -> Vec<(&'static str, Detail)>,
     ) -> T {
         let observer = self.observer.clone();
-        let wanted = observer.hears_spans();
-        let mut last = wanted.then(Instant::now);
-        let mut ended = |name: &'static str| {
-            let Some(since) = last else { return };
-            let now = Instant::now();
-            let span = Span { name, since, time: now - since, place: Place::Here, details: &[] };
-            observer.hear(&Event::Span { span: &span });
-            last = Some(now);
+        let in_steps = || {
+            let mut last = observer.hears_spans().then(Instant::now);
+            step(&mut |name| {
+                if let Some(since) = last {
+                    let span = Span { name, since, time: since.elapsed(), place: Place::Here, details: &[] };
+                    observer.hear(&Event::Span { span: &span });
+                    last = Some(Instant::now());
+                }
+            })
         };
-        self.time_with(name, || step(&mut ended), details)
+        self.time_with(name, in_steps, details)
     }
 }

@@ -31,6 +31,7 @@ use larder_store::{Entry, FileIdentity, Key, Lease, Observed, Store, Waiting};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,8 +67,14 @@ struct Regions<'l> {
 
 impl Regions<'_> {
     fn all(&self) -> &[Region] {
-        self.found.get_or_init(|| self.find.map_or(Vec::new(), |find| find()))
+        self.found.get_or_init(|| self.find.map_or_else(mapped, |find| find()))
     }
+}
+
+/// What this process has mapped.
+fn mapped() -> Vec<Region> {
+    let region = |range: Range<usize>| Region { name: None, start: range.start as u64, len: range.len() as u64 };
+    larder_runtime::mapped_ranges().into_iter().map(region).collect()
 }
 
 /// An image that was found, or made.
@@ -86,6 +93,9 @@ impl Found {
         Found { mapped, path: file.path().to_owned(), file: kept }
     }
 }
+
+/// Functions and variables that a warning names.
+const TOLD_MAX: usize = 4;
 
 /// What gives up nothing.
 pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
@@ -111,7 +121,7 @@ impl<'l> Start<'l> {
 
     /// The same, with places in this process that raw addresses in modules are compared with.
     pub(crate) fn with_regions(mut self, find: &'l dyn Fn() -> Vec<Region>) -> Start<'l> {
-        self.regions.find = (self.options.raw_pointers != RawPointers::Ignore).then_some(find);
+        self.regions.find = Some(find);
         self
     }
 
@@ -177,6 +187,7 @@ impl<'l> Start<'l> {
             program.take_keyed(&sibling);
         }
         let image = self.compile(program, &known, progress)?;
+        let lease = if self.holds_for_now(&known) { None } else { lease };
         let kept = self.keep(lease, &image, &known.key)?;
         Ok(self.finish(kept, name, Outcome::Miss(reason), Some(known.key)))
     }
@@ -236,12 +247,13 @@ impl<'l> Start<'l> {
     ) -> Key {
         let inputs: Vec<_> = program.inputs.iter().zip(digests).map(|(input, digest)| id(input, digest)).collect();
         let has_bytes = digests.iter().any(Option::is_some);
+        let has_regions = matches!(options.raw_pointers, RawPointers::Rescue | RawPointers::Strict);
         let code = CodeFields {
             options,
             host: &self.larder.host,
             triple: TRIPLE,
             toolchain,
-            regions: if has_bytes { self.regions.all() } else { &[] },
+            regions: if has_bytes && has_regions { self.regions.all() } else { &[] },
             unit: self.unit.as_ref(),
         };
         KeyFields { inputs: &inputs, code }.key()
@@ -356,7 +368,7 @@ impl<'l> Start<'l> {
             host,
             triple: TRIPLE,
             toolchain: &known.toolchain,
-            regions: self.regions.all(),
+            regions: if self.options.raw_pointers == RawPointers::Ignore { &[] } else { self.regions.all() },
             unit: self.unit.as_ref(),
         };
         let cancelled = self.cancelled;
@@ -367,6 +379,25 @@ impl<'l> Start<'l> {
         self.larder.observer.tell(&Event::Compiled { name, key: &known.key, time: since.elapsed() });
         self.modules = compiled.modules;
         Ok(compiled.image)
+    }
+
+    /// Whether what was just compiled is of no use to another process: bytes that hold addresses of this one, under no key of the caller's. Whoever
+    /// wants them kept all the same has said so.
+    fn holds_for_now(&mut self, known: &Known) -> bool {
+        let has_bytes = known.digests.iter().any(Option::is_some);
+        let names: Vec<_> =
+            self.modules.iter().flat_map(|module| &module.pointers).map(|found| found.function.as_str()).collect();
+        if self.options.raw_pointers != RawPointers::Mapped || !has_bytes || names.is_empty() {
+            return false;
+        }
+        let (some, more) =
+            (&names[..names.len().min(TOLD_MAX)], if names.len() > TOLD_MAX { " and others" } else { "" });
+        let warning = format!(
+            "{}{more} hold addresses of this process, so what is compiled is not kept; under a key of the host's it is",
+            some.join(", ")
+        );
+        self.warnings.push(warning);
+        true
     }
 
     /// Publishes the image and maps it; without a store, or if it refuses, maps it from memory.

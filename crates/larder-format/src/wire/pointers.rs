@@ -13,11 +13,14 @@ pub enum RawPointers {
     Rescue,
     /// As `Rescue`; a function with one that is in no named region is an error.
     Strict,
+    /// As `Rescue`, of what lies in a region. What lies in none means the same in every process, as device memory does; and so does an integer that
+    /// isn't seen to become a pointer, if it is less than 2^32.
+    Mapped,
 }
 
 /// No way to treat raw addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown way to treat raw addresses \"{0}\"; there are ignore, rescue and strict")]
+#[error("unknown way to treat raw addresses \"{0}\"; there are ignore, rescue, strict and mapped")]
 pub struct UnknownRawPointers(pub String);
 
 impl std::str::FromStr for RawPointers {
@@ -32,8 +35,12 @@ impl std::str::FromStr for RawPointers {
 
 impl RawPointers {
     /// All of them, with their names.
-    const NAMES: [(RawPointers, &'static str); 3] =
-        [(RawPointers::Ignore, "ignore"), (RawPointers::Rescue, "rescue"), (RawPointers::Strict, "strict")];
+    const NAMES: [(RawPointers, &'static str); 4] = [
+        (RawPointers::Ignore, "ignore"),
+        (RawPointers::Rescue, "rescue"),
+        (RawPointers::Strict, "strict"),
+        (RawPointers::Mapped, "mapped"),
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {

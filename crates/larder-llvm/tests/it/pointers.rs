@@ -232,6 +232,51 @@ fn strict_requests_name_functions() {
     assert!(!said.contains("unrelated"));
 }
 
+/// Numbers that modules have for other reasons, and addresses that are the same in every process.
+const ORDINARY: &str = r#"
+declare void @use(i64)
+@limits = constant [4 x i64] [i64 4194304, i64 1000000000, i64 -1, i64 1099511627775]
+@failed = global ptr inttoptr (i64 -1 to ptr)
+define void @device() {
+  store volatile i32 1, ptr inttoptr (i64 4276092928 to ptr)
+  store volatile i32 1, ptr inttoptr (i64 4398046511104 to ptr)
+  ret void
+}
+define void @low() {
+  call void @use(i64 4194312)
+  %p = inttoptr i64 4096 to ptr
+  store volatile i32 1, ptr %p
+  ret void
+}
+define i64 @limit(i64 %n) {
+  %p = getelementptr i64, ptr @limits, i64 %n
+  %v = load i64, ptr %p
+  ret i64 %v
+}
+"#;
+
+#[test]
+fn what_is_mapped_is_an_address_and_nothing_else() {
+    let mut request = rescuing(RawPointers::Mapped);
+    // Where a program lies that was linked to a fixed place.
+    request.regions.insert(0, Region { name: None, start: 4_194_304, len: 0x1000 });
+    request.regions.push(Region { name: None, start: 139_985_571_283_200, len: 0x1000 });
+    let compiled = try_compile(&request, FOREIGN.as_bytes()).expect("compiled");
+    let mut found: Vec<_> = compiled.pointers.iter().map(|found| (found.function.as_str(), found.fate)).collect();
+    found.sort_by_key(|(name, _)| *name);
+    let names = ["calls", "hook", "number", "table"];
+    assert_eq!(found, names.map(|name| (name, PointerFate::SessionOnly)));
+    let ordinary = |raw_pointers| {
+        let request = Request { raw_pointers, ..request.clone() };
+        try_compile(&request, ORDINARY.as_bytes()).expect("compiled")
+    };
+    let compiled = ordinary(RawPointers::Mapped);
+    assert_eq!((compiled.pointers, compiled.rescued), (vec![], None));
+    assert!(compiled.objects == ordinary(RawPointers::Ignore).objects);
+    let low = "define ptr @low() { ret ptr inttoptr (i64 4194312 to ptr) }";
+    assert_eq!(try_compile(&request, low.as_bytes()).expect("compiled").pointers.len(), 1);
+}
+
 #[test]
 fn modules_without_addresses_are_as_if_nobody_looked() {
     for (name, split) in [("parts.c", Split::Auto), ("parts.cpp", Split::Groups), ("kernels.c", Split::Auto)] {

@@ -346,3 +346,79 @@ fn raw_addresses_become_objects_or_stay_in_this_process() -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// Whether any file below the directory has one of the addresses in it.
+fn is_saved(dir: &Path, addresses: &[usize]) -> bool {
+    std::fs::read_dir(dir).expect("a directory").any(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => is_saved(&path, addresses),
+            false => std::fs::read(&path).is_ok_and(|bytes| {
+                addresses.iter().any(|address| bytes.windows(8).any(|window| window == address.to_le_bytes()))
+            }),
+        }
+    })
+}
+
+#[test]
+fn addresses_of_this_process_are_not_saved_unless_somebody_asks_for_it() -> Result<(), Error> {
+    static NUMBERS: [i64; 2] = [10, 20];
+    static LONELY: i64 = 99;
+    let (start, lonely) = (NUMBERS.as_ptr() as usize, std::ptr::from_ref(&LONELY) as usize);
+    let ir = format!(
+        "@later = internal global ptr inttoptr (i64 {lonely} to ptr)
+        define i64 @known() uwtable {{ %v = load i64, ptr inttoptr (i64 {start} to ptr) ret i64 %v }}
+        define i64 @unknown() uwtable {{ %v = load i64, ptr inttoptr (i64 {lonely} to ptr) ret i64 %v }}
+        define i64 @stored() uwtable {{ %p = load ptr, ptr @later %v = load i64, ptr %p ret i64 %v }}
+        define i64 @free() uwtable {{ ret i64 3 }}"
+    );
+    let load = |dir: &Path, module: Module<'_>| {
+        let session = Session::new(Larder::open(settings(dir)));
+        session.define_region("numbers", NUMBERS.as_ptr().cast(), 16, 1);
+        // SAFETY: the addresses are those of numbers.
+        unsafe { session.load_or_compile(module, &CompileOptions::default()) }
+    };
+    let keyed = |ir: &str| {
+        let ir = ir.to_owned();
+        Module::keyed("raw", &b"raw"[..], move || Ok::<_, Infallible>(ir.into_bytes()))
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let all = |code: &Code| ["known", "unknown", "stored", "free"].map(|name| call(code, name).ok());
+    let code = load(dir.path(), keyed(&ir))?;
+    assert_eq!(all(&code), [Some(10), Some(99), Some(99), Some(3)]);
+    let again = load(dir.path(), keyed("not built"))?;
+    assert_eq!(all(&again), [Some(10), None, None, Some(3)]);
+    assert!(!is_saved(dir.path(), &[start, lonely]));
+    // Equal bytes may come again where something else lies at those addresses.
+    let dir = tempfile::tempdir().expect("a directory");
+    for _ in 0..2 {
+        let code = load(dir.path(), Module::bytes("raw", ir.as_bytes()))?;
+        assert_eq!(all(&code), [Some(10), Some(99), Some(99), Some(3)]);
+        assert!(!code.outcome().is_hit());
+        let warnings = code.warnings().join("\n");
+        assert!(warnings.contains("unknown") && warnings.contains("not kept"), "{warnings}");
+        assert!(!is_saved(dir.path(), &[start, lonely]));
+    }
+    Ok(())
+}
+
+#[test]
+fn addresses_that_are_nobodys_are_numbers() -> Result<(), Error> {
+    let ir = "@failed = global ptr inttoptr (i64 -1 to ptr)
+        @limits = constant [2 x i64] [i64 1000000000000, i64 6148914691236517205]
+        define i64 @number() {
+          %p = ptrtoint ptr inttoptr (i64 4276092928 to ptr) to i64
+          %q = ptrtoint ptr inttoptr (i64 8 to ptr) to i64
+          %s = add i64 %p, %q
+          ret i64 %s
+        }";
+    let dir = tempfile::tempdir().expect("a directory");
+    for hits in [false, true] {
+        let session = Session::new(Larder::open(settings(dir.path())));
+        // SAFETY: the module is the one above.
+        let code = unsafe { session.load_or_compile(Module::bytes("m", ir.as_bytes()), &CompileOptions::default()) }?;
+        assert_eq!((code.outcome().is_hit(), call(&code, "number")), (hits, Ok(4_276_092_936)));
+        assert_eq!((code.raw_pointers().count(), code.warnings().len()), (0, 0));
+    }
+    Ok(())
+}
