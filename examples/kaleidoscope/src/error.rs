@@ -27,4 +27,7 @@ pub(crate) enum Error {
     Call(#[from] CallError),
     #[error("{path}: {source}")]
     File { path: String, source: std::io::Error },
+    /// Of what was defined before.
+    #[error("{path}:{error}")]
+    Definitions { path: String, error: Box<Error> },
 }

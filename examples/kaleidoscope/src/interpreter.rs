@@ -71,8 +71,8 @@ impl Interpreter {
             session.define(&codegen::symbol(name), address);
             known.add(&Prototype { name: name.to_owned(), parameters: vec![String::new(); arity], precedence: None });
         }
-        let path = folder.join(DEFINITIONS);
-        let failed = |source| Error::File { path: path.display().to_string(), source };
+        let path = folder.join(DEFINITIONS).display().to_string();
+        let failed = |source| Error::File { path: path.clone(), source };
         let text = fs::read_to_string(&path).or_else(|error| match error.kind() {
             ErrorKind::NotFound => Ok(String::new()),
             _ => Err(failed(error)),
@@ -80,13 +80,18 @@ impl Interpreter {
         fs::create_dir_all(folder).map_err(failed)?;
         let definitions = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
         let mut interpreter = Interpreter { session, known, definitions, tokens: Vec::new() };
-        for (number, line) in (1..).zip(text.lines()) {
-            interpreter.enter(number, line)?;
-            while let Some(item) = interpreter.next_item() {
-                interpreter.execute(&item?)?;
+        interpreter.take_up(&text).map_err(|error| Error::Definitions { path, error: Box::new(error) })?;
+        Ok(interpreter)
+    }
+
+    fn take_up(&mut self, definitions: &str) -> Result<(), Error> {
+        for (number, line) in (1..).zip(definitions.lines()) {
+            self.enter(number, line)?;
+            while let Some(item) = self.next_item() {
+                self.execute(&item?)?;
             }
         }
-        Ok(interpreter)
+        Ok(())
     }
 
     /// Adds a line of the program. If it is nonsense, what was begun before it is forgotten as well.

@@ -14,6 +14,7 @@ mod syntax;
 use crate::interpreter::Interpreter;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
@@ -55,9 +56,8 @@ fn read_all(folder: &Path) -> Result<bool, Box<dyn Error + Send + Sync>> {
             writeln!(out, "compiled: {compiled}, taken from the store: {taken}")?;
             continue;
         }
-        let mut results = vec![interpreter.enter(number, &line).map(|()| None)];
-        results.extend(std::iter::from_fn(|| interpreter.run()));
-        for result in results {
+        let entered = interpreter.enter(number, &line).map(|()| None);
+        for result in iter::once(entered).chain(iter::from_fn(|| interpreter.run())) {
             match result {
                 Ok(Some(value)) => writeln!(out, "{value}")?,
                 Ok(None) => {}

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::sql::{Expression, Operator, Output, Statement};
 use crate::table::{Column, Table, Tables};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display};
 
 /// The function of a statement, by its number from 0.
 pub(crate) fn function_name(number: usize) -> String {
@@ -60,7 +60,7 @@ impl Facts {
 }
 
 impl Display for Facts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (question, answer)) in self.codes.iter().enumerate() {
             writeln!(f, "!{number} = !{{!\"code\", !{}, i64 {answer}}}", quoted(question))?;
         }
@@ -81,11 +81,9 @@ fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for byte in text.bytes() {
         match byte {
-            b'"' | b'\\' => write!(quoted, "\\{byte:02X}"),
-            b' '..=b'~' => write!(quoted, "{}", char::from(byte)),
-            _ => write!(quoted, "\\{byte:02X}"),
+            b' '..=b'~' if !b"\"\\".contains(&byte) => quoted.push(char::from(byte)),
+            _ => quoted += &format!("\\{byte:02X}"),
         }
-        .expect("a string takes all");
     }
     quoted + "\""
 }

@@ -11,6 +11,9 @@ use crate::table::Tables;
 use larder::{Code, CompileOptions, Larder, Module, Session, catch};
 use std::sync::Arc;
 
+/// Raised when the same text becomes other code.
+const COMPILER: &str = "query 1";
+
 /// Queries that can be asked again and again.
 #[derive(Debug)]
 pub struct Queries {
@@ -41,9 +44,9 @@ impl Queries {
             let (statements, tables) = (Arc::clone(&statements), Arc::clone(&tables));
             move |dropped| again(dropped.name, &statements, &tables)
         });
-        let all = Module::keyed("queries", text.as_bytes(), || {
-            module(statements.iter().enumerate(), &tables).map(String::into_bytes)
-        });
+        let key = format!("{COMPILER}: {text}").into_bytes();
+        let all =
+            Module::keyed("queries", key, || module(statements.iter().enumerate(), &tables).map(String::into_bytes));
         // SAFETY: the module is ours, it declares the functions that it calls as they are, and whatever it counts on it says.
         let code = unsafe { session.load_or_compile(all, &CompileOptions::default()) }?;
         Ok(Queries { code, statements, _tables: tables })
@@ -73,7 +76,7 @@ fn again(name: &str, statements: &Arc<Vec<Statement>>, tables: &Arc<Tables>) -> 
     let statement = &statements[number];
     // Equal tables give equal code: so a later start takes this from the store, too.
     let shape = tables.get(&statement.table)?.shape();
-    let key = format!("{name} {shape:x} {}", statement.text).into_bytes();
+    let key = format!("{COMPILER}: {name} {shape:x} {}", statement.text).into_bytes();
     let (statements, tables) = (Arc::clone(statements), Arc::clone(tables));
     Some(Module::keyed(name.to_owned(), key, move || {
         module([(number, &statements[number])], &tables).map(String::into_bytes)

@@ -125,6 +125,13 @@ fn the_picture_is_the_one_that_rust_draws() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
+fn what_programs_print_comes_in_its_order() -> Result<(), Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    assert_eq!(values(dir.path(), "1; print(2); 3;\nput(52); 5")?, ["1", "2", "0", "3", "40", "5"]);
+    Ok(())
+}
+
+#[test]
 fn definitions_survive_with_what_they_meant() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let program = "def g(x) x + 1; def f(x) g(x) * 10; def g(x) x + 2; def h(x) g(x) * 10; f(1); h(1);";
@@ -163,6 +170,7 @@ fn what_is_wrong_is_told_and_the_rest_goes_on() -> Result<(), Box<dyn Error>> {
     let long = format!("1{};", " + 1".repeat(4000));
     assert_eq!(values(dir.path(), &long)?, ["4001"]);
     std::fs::write(dir.path().join("definitions"), "def f(x) x;\ndef g(x) y;\n")?;
-    assert_eq!(run(dir.path(), "1;")?.1, ["2:10: there is no variable y"]);
+    let errors = run(dir.path(), "1;")?.1;
+    assert!(errors[0].ends_with("/definitions:2:10: there is no variable y"), "{errors:?}");
     Ok(())
 }
