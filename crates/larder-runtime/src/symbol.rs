@@ -5,6 +5,9 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 /// Pointers to functions of a C calling convention. Not for implementing elsewhere.
+///
+/// A reference among the arguments (`extern "C" fn(&mut T)`) makes a type for any lifetime, for which this can't be implemented: write a pointer
+/// (`extern "C" fn(*mut T)`), which a caller may hand `&mut value` all the same.
 pub trait FnPointer: Copy + sealed::Sealed {
     /// # Safety
     /// The address is that of a function of this type.
