@@ -2,19 +2,16 @@
 
 use crate::programs::{libraries, own, run_with, succeed};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-/// Installs what the tests were built with.
-fn install(arguments: &[&str], paths: &[(&str, &Path)]) {
+/// Installs what the tests were built with, below a prefix that may stand in another place for now.
+fn install(arguments: &[&str], prefix: &Path, destdir: Option<&Path>) {
     let built = libraries().parent().expect("a directory").to_owned();
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--package", "xtask", "--", "install", "--from"]).arg(built).args(arguments);
-    command.current_dir(own("../..")).env_remove("DESTDIR").env_remove("LD_LIBRARY_PATH");
-    for (option, path) in paths {
-        command.arg(option).arg(path);
-    }
-    succeed(&mut command);
+    command.arg("--prefix").arg(prefix).current_dir(own("../..")).env_remove("DESTDIR").env_remove("LD_LIBRARY_PATH");
+    succeed(command.envs(destdir.map(|destdir| ("DESTDIR", destdir))));
 }
 
 /// What pkg-config answers of an installation.
@@ -59,9 +56,8 @@ fn run_path(prefix: &Path) -> String {
 #[test]
 fn a_program_is_built_from_an_installation_with_the_shared_library() {
     let dir = tempfile::tempdir().expect("a directory");
-    let prefix = dir.path().join("a prefix").join("usr");
-    let prefix = PathBuf::from(prefix.to_str().expect("UTF-8").replace(' ', "_"));
-    install(&[], &[("--prefix", &prefix)]);
+    let prefix = dir.path().join("usr");
+    install(&[], &prefix, None);
     let version = env!("CARGO_PKG_VERSION");
     let expected = [
         "bin/larder",
@@ -90,7 +86,7 @@ fn a_program_is_built_from_an_installation_with_the_shared_library() {
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(told.contains("libexec/larder/larder-worker"), "{told}");
     // A second installation replaces the first.
-    install(&[], &[("--prefix", &prefix)]);
+    install(&[], &prefix, None);
     assert_eq!(files(&prefix), expected);
 }
 
@@ -98,7 +94,7 @@ fn a_program_is_built_from_an_installation_with_the_shared_library() {
 fn a_program_is_built_from_an_installation_with_the_static_library() {
     let dir = tempfile::tempdir().expect("a directory");
     let prefix = dir.path().join("usr");
-    install(&["--library-type", "staticlib"], &[("--prefix", &prefix)]);
+    install(&["--library-type", "staticlib"], &prefix, None);
     assert!(!files(&prefix).iter().any(|file| file.contains(".so")), "{:?}", files(&prefix));
     // The worker is in no place that a program elsewhere can know.
     let lines = build_and_run(&prefix, &prefix.join("bin"), &["--static", "--cflags", "--libs"], &[]);
@@ -108,8 +104,8 @@ fn a_program_is_built_from_an_installation_with_the_static_library() {
 #[test]
 fn packages_are_made_in_another_place() {
     let dir = tempfile::tempdir().expect("a directory");
-    let places = [("--destdir", dir.path()), ("--prefix", Path::new("/opt/larder"))];
-    install(&["--libdir", "lib/x86_64-linux-gnu", "--library-type", "cdylib"], &places);
+    let arguments = ["--libdir", "lib/x86_64-linux-gnu", "--library-type", "cdylib"];
+    install(&arguments, Path::new("/opt/larder"), Some(dir.path()));
     let installed = files(dir.path());
     assert!(installed.contains(&"opt/larder/lib/x86_64-linux-gnu/liblarder.so.0".to_owned()), "{installed:?}");
     assert!(!installed.iter().any(|file| file.ends_with(".a")), "{installed:?}");

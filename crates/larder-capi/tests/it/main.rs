@@ -7,3 +7,4 @@ mod install;
 mod misuse;
 mod programs;
 mod sessions;
+mod threads;
