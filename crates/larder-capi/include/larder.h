@@ -185,7 +185,7 @@ void larder_options_free(larder_options *options);
 bool larder_options_set_level(larder_options *options, char level, larder_error **error);
 /* LLVM passes instead of the level's own, as `opt -passes=` takes them; NULL for the level's own. */
 bool larder_options_set_passes(larder_options *options, const char *passes, larder_error **error);
-/* "native", "x86-64", "x86-64-v2", "x86-64-v3" or "x86-64-v4"; features like "+avx2,-sse4a" or NULL. */
+/* "native", "baseline" (what every machine of a fleet has), "x86-64-v2", "x86-64-v3" or "x86-64-v4"; features like "+avx2,-sse4a" or NULL. */
 bool larder_options_set_cpu(larder_options *options, const char *cpu, const char *features, larder_error **error);
 /* Offers these names and nothing else; what they don't reach is left out. */
 bool larder_options_set_exports(larder_options *options, const char *const *names, size_t count, larder_error **error);
