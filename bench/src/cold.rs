@@ -56,7 +56,7 @@ fn measure_both(work: &Work, peers: &Peers, limits: &Limits, cores: u32) -> Resu
         let place = tempfile::tempdir()?;
         let cold = Side::Keeping(Keeper::Larder, Temperature::Cold);
         note(&mut ours, run_all(&mut [peers.command(cold, work, place.path())], limits)?);
-        note(&mut theirs, run_all(&mut opt_and_llc(work, peers, place.path()), limits)?);
+        note(&mut theirs, run_all(&mut opt_and_llc(&work.module, peers, place.path()), limits)?);
     }
     Ok(rows_of_both(&work_name(&work.name, cores), ours, theirs))
 }
@@ -68,10 +68,11 @@ fn rows_of_both(work: &str, ours: Sample, theirs: Sample) -> Vec<Row> {
     rows
 }
 
-fn opt_and_llc(work: &Work, peers: &Peers, place: &Path) -> [Command; 2] {
+/// The peer's two steps from a module to an object, in that directory.
+pub(crate) fn opt_and_llc(module: &Path, peers: &Peers, place: &Path) -> [Command; 2] {
     let (bitcode, object) = (place.join("optimised.bc"), place.join("object.o"));
     let mut opt = peers.tools.command("opt");
-    opt.args(["-passes=default<O2>", "-mcpu=native", "-o"]).arg(&bitcode).arg(&work.module);
+    opt.args(["-passes=default<O2>", "-mcpu=native", "-o"]).arg(&bitcode).arg(module);
     let mut llc = peers.tools.command("llc");
     llc.args(["-O2", "-mcpu=native", "-relocation-model=pic", "-filetype=obj", "-o"]).arg(&object).arg(&bitcode);
     [opt, llc]
@@ -84,6 +85,11 @@ struct Cost {
 }
 
 type Sample = Result<Vec<Cost>, String>;
+
+/// Milliseconds of all commands one after the other, or why one of them failed.
+pub(crate) fn time_ms(mut commands: [Command; 2], limits: &Limits) -> Result<Result<f64, String>> {
+    Ok(run_all(&mut commands, limits)?.map(|cost| cost.time_ms))
+}
 
 /// The cost of all commands one after the other, or why one of them failed.
 fn run_all(commands: &mut [Command], limits: &Limits) -> Result<Result<Cost, String>> {

@@ -65,7 +65,7 @@ fn round(samples: &mut [Sample<'_>], peers: &Peers, limits: &Limits) -> Result<(
 }
 
 /// Copies what is in a directory to another.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());

@@ -11,6 +11,7 @@
 mod calls;
 mod cold;
 mod edit;
+mod embedding;
 mod inside;
 mod machine;
 mod memory;
@@ -119,6 +120,10 @@ fn measure(arguments: &Arguments, programs: &Programs, peers: &Peers, works: &[W
             if arguments.wants(Measure::Edit) || arguments.wants(Measure::EditProcessor) {
                 rows.extend(edit::measure(programs, peers, &limits)?);
             }
+            continue;
+        }
+        if work.name == works::EMBEDDING {
+            rows.extend(embedding::measure(programs, peers, &limits, |measure| arguments.wants(measure))?);
             continue;
         }
         let places = Places::new()?;

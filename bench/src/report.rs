@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::rows::{Measure, Numbers, Row};
 use crate::sides::{DLOPEN, NATIVE};
 use crate::targets::{Verdict, median};
-use crate::{cold, edit, inside};
+use crate::{cold, edit, embedding, inside};
 
 /// Everything that one bench found out.
 #[derive(Serialize)]
@@ -85,7 +85,8 @@ impl Report {
     fn write_group(&self, measure: Measure, work: &str, text: &mut String) {
         let unit = measure.unit();
         let _ = writeln!(text, "\n## {work}: {}\n", measure.title());
-        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS, edit::FULL, NATIVE].into_iter();
+        let own = [embedding::LIBRARY, embedding::NONE_DROPPED, embedding::LLJIT];
+        let bases = [DLOPEN, inside::THEIRS, cold::THEIRS, edit::FULL, NATIVE].into_iter().chain(own);
         let base = bases.filter_map(|side| Some((side, median(&self.rows, (measure, work, side))?))).next();
         let (name, base) = base.map_or(("peer", None), |(name, base)| (name, Some(base)));
         let _ = writeln!(text, "| side | {unit} | quartiles | runs | × {name} | note |\n|---|---:|---:|---:|---:|---|");

@@ -11,6 +11,16 @@ pub(crate) enum Measure {
     Start,
     /// Map, bind and look up inside a process, in microseconds.
     Inside,
+    /// A load through the API with a key of the host's, inside a process, in microseconds.
+    Hit,
+    /// The same of an image of which one function may be dropped.
+    Drop,
+    /// The first call of a function that has to be compiled again, in milliseconds.
+    FirstCall,
+    /// Loading and unloading one of many small images, in microseconds.
+    Small,
+    /// Mappings of one of many small images.
+    Mappings,
     /// Eight processes at the same time: the sum of their PSS, in megabytes.
     Memory,
     /// From bitcode to native code, in milliseconds.
@@ -33,8 +43,9 @@ impl Measure {
     /// The unit of the row's numbers.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Measure::Start | Measure::Cold | Measure::Edit | Measure::EditProcessor => "ms",
-            Measure::Inside => "µs",
+            Measure::Start | Measure::Cold | Measure::Edit | Measure::EditProcessor | Measure::FirstCall => "ms",
+            Measure::Mappings => "mappings",
+            Measure::Inside | Measure::Hit | Measure::Drop | Measure::Small => "µs",
             Measure::Memory | Measure::Peak | Measure::Size => "MB",
             Measure::Calls => "calls",
             Measure::Operation => "ns",
@@ -46,6 +57,11 @@ impl Measure {
         match self {
             Measure::Start => "start to exit",
             Measure::Inside => "map + bind + lookup inside a process",
+            Measure::Hit => "load by the host's key inside a process",
+            Measure::Drop => "load, with and without a function that is dropped",
+            Measure::FirstCall => "first call of a function that is compiled again",
+            Measure::Small => "one image: load, call, unload",
+            Measure::Mappings => "mappings of one image",
             Measure::Memory => "eight processes, sum of PSS",
             Measure::Cold => "bitcode to native code, -O2",
             Measure::Edit => "bitcode to native code, -O2, after an edit",

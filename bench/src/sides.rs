@@ -73,6 +73,8 @@ pub(crate) struct Peers {
     pub(crate) larder: PathBuf,
     /// The bench's own program that loads one thing and says how long it took.
     pub(crate) inside: PathBuf,
+    /// The bench's own host with a session.
+    pub(crate) embed: PathBuf,
     dlopen_host: PathBuf,
     lljit_host: PathBuf,
 }
@@ -88,8 +90,9 @@ impl Peers {
             tools: programs.tools().clone(),
             larder,
             inside: beside("inside"),
+            embed: beside("embed"),
             dlopen_host: programs.dlopen_host()?,
-            lljit_host: build_lljit_host(programs)?,
+            lljit_host: build_lljit_program(programs, "lljit_host.cpp")?,
         })
     }
 
@@ -147,8 +150,9 @@ fn command(program: &Path, arguments: &[&Path]) -> Command {
     command
 }
 
-fn build_lljit_host(programs: &Programs) -> Result<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/lljit_host.cpp");
+/// A program of the peers' that is built against LLVM.
+pub(crate) fn build_lljit_program(programs: &Programs, source: &str) -> Result<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(source);
     let include = format!("-I{}", programs.tools().headers()?.display());
     let library = format!("-L{}", programs.tools().libraries()?.display());
     programs.host_program(&source, &["-std=c++17", "-fno-rtti", "-fno-exceptions", &include, &library, "-lLLVM-22"])

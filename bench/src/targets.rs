@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::rows::{Measure, Row};
 use crate::sides::{DLOPEN, LARDER_COLD, LARDER_WARM, NATIVE};
 use crate::works::{EDIT, OPERATIONS};
-use crate::{cold, edit, inside};
+use crate::{cold, edit, embedding, inside};
 
 /// A target and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -53,7 +53,34 @@ pub(crate) fn judge(rows: &[Row]) -> Vec<Verdict> {
         let side = |side| (Measure::Operation, work, side);
         verdicts.push(compare(rows, "one operation", side(LARDER_WARM), side(NATIVE), 1.1));
     }
+    verdicts.extend(judge_embedding(rows));
     verdicts.into_iter().flatten().collect()
+}
+
+fn judge_embedding(rows: &[Row]) -> Vec<Option<Verdict>> {
+    use embedding::{CALLS, DLOPEN, GUARDED, HITS, IMPORTING, LIBRARY, NONE_DROPPED, ONE_DROPPED, OURS, SMALL};
+    let pair = |what, measure, work, (ours, theirs), limit| {
+        compare(rows, what, (measure, work, ours), (measure, work, theirs), limit)
+    };
+    let mut verdicts = Vec::new();
+    verdicts.extend(HITS.map(|work| pair("hit by the host's key", Measure::Hit, work, (OURS, DLOPEN), 1.0)));
+    verdicts.push(pair("hit by the host's key", Measure::Hit, IMPORTING, (OURS, DLOPEN), 0.5));
+    // Two medians of the same loop differ by this much.
+    verdicts.extend(CALLS.map(|work| pair("one operation", Measure::Operation, work, (OURS, LIBRARY), 1.05)));
+    verdicts.push(pair("one of 10000 dropped", Measure::Drop, GUARDED, (ONE_DROPPED, NONE_DROPPED), 1.2));
+    verdicts.push(pair("first call", Measure::FirstCall, GUARDED, (OURS, cold::THEIRS), 1.5));
+    verdicts.push(at_most(rows, "load, call, unload", (Measure::Small, SMALL, OURS), 50.0));
+    verdicts.push(at_most(rows, "mappings of one", (Measure::Mappings, SMALL, OURS), 3.0));
+    verdicts
+}
+
+/// A target that is a number.
+fn at_most(rows: &[Row], what: &str, ours: Place<'_>, limit: f64) -> Option<Verdict> {
+    let (measure, work, _) = ours;
+    let ours = median(rows, ours)?;
+    let ratio = ours / limit;
+    let what = format!("{work}: {what}");
+    Some(Verdict { what, ours, theirs: limit, unit: measure.unit(), ratio, limit: 1.0, met: ratio <= 1.0 })
 }
 
 fn compare(rows: &[Row], what: &str, ours: Place<'_>, theirs: Place<'_>, limit: f64) -> Option<Verdict> {

@@ -18,6 +18,9 @@ pub(crate) const OPERATIONS: [(&str, &str); 3] = [
 /// A program that is compiled again after an edit, and nothing else is measured of it.
 pub(crate) const EDIT: &str = "edit";
 
+/// A host and what it loads, and nothing else is measured of it.
+pub(crate) const EMBEDDING: &str = "embedding";
+
 /// One program with its arguments.
 pub(crate) struct Work {
     pub(crate) name: String,
@@ -87,6 +90,9 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
             works.push(generated);
         }
     }
+    if wanted(EMBEDDING) {
+        works.push(work(programs, EMBEDDING, "a host that keeps its code", programs.one_function(), &[])?);
+    }
     if wanted(EDIT) {
         works.push(edited(programs, Edit::None)?);
     }
@@ -104,8 +110,8 @@ pub(crate) fn works(programs: &Programs, only: &[String], quick: bool) -> Result
     }
     ensure!(
         !works.is_empty(),
-        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, edit, throw, \
-         thread_local, constructors, duckdb"
+        "no work has that name; there are one_function, lua, sqlite, generated_1000, generated_10000, generated_100000, edit, \
+         embedding, throw, thread_local, constructors, duckdb"
     );
     Ok(works)
 }

@@ -17,6 +17,7 @@ pub(crate) struct Arguments {
 pub(crate) fn bench(arguments: &Arguments) -> Result<()> {
     ensure(Scope::Test)?;
     build_command()?;
+    run(&mut cargo(["build", "--release", "-p", "larder-capi"]))?;
     // By itself: cargo would build the command anew with the union of both sets of features.
     run(&mut cargo(["build", "--release", "-p", "larder-bench"]))?;
     run(program(built("release").join("larder-bench")).args(&arguments.rest))

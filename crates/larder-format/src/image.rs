@@ -35,7 +35,7 @@ pub use lookup::{ExportTable, gnu_hash};
 /// First bytes of an [`ImageHeader`].
 pub const MAGIC: [u8; 8] = *b"LARDER\r\n";
 /// Version of everything this module describes. Another number is a miss.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 /// Version of the contract between generated code and the runtime (built-in imports, TLS, initialisers).
 pub const ABI_VERSION: u32 = 2;
 /// Where the [`ImageHeader`] stands in every image, behind the ELF header and room for eleven program headers.
@@ -314,7 +314,7 @@ record! {
         pub guards: Table,
         /// Rows of `u32`: indices of guards.
         pub unit_guards: Table,
-        /// Rows of [`Droppable`], sorted by unit: each unit that has a guard.
+        /// Rows of [`Droppable`], sorted by their guards and then by unit: each unit that has a guard.
         pub droppable: Table,
         /// Names.
         pub strings: Span,

@@ -131,6 +131,20 @@ impl<'a, R: Record> Rows<'a, R> {
         R::decode(self.bytes.get(start..)?)
     }
 
+    /// Number of rows in front that `is_in_front` holds for. They stand in front of all others.
+    pub fn partition_point(&self, is_in_front: impl Fn(&R) -> bool) -> usize {
+        let (mut start, mut end) = (0, self.len());
+        while start < end {
+            let middle = start + (end - start) / 2;
+            if self.get(middle).is_some_and(|row| is_in_front(&row)) {
+                start = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        start
+    }
+
     /// All rows in order.
     #[inline]
     pub fn iter(self) -> impl ExactSizeIterator<Item = R> + 'a

@@ -310,7 +310,7 @@ fn droppable_rows(guards: &Guards, unit_rows: &[(usize, Unit)]) -> Vec<Droppable
         guards_count: dropped.guards.end - dropped.guards.start,
     };
     let mut rows: Vec<Droppable> = guards.droppable.iter().map(row).collect();
-    rows.sort_by_key(|row| row.unit);
+    rows.sort_by_key(|row| (row.guards_first, row.unit));
     rows
 }
 

@@ -43,15 +43,13 @@ impl Plan {
         deferred: BTreeMap<u32, Deferral>,
     ) -> Result<Plan, ImageError> {
         let mut plan = Plan { deferred, ..Plan::default() };
-        let droppable = if failed.is_empty() { 0 } else { image.droppable().len() };
-        for row in image.droppable().iter().take(droppable) {
+        let dropped = (!failed.is_empty()).then(|| image.droppable_by(|guard| failed.contains_key(&guard)));
+        for row in dropped.into_iter().flatten() {
             let droppable = image.droppable_unit(&row)?;
-            let failed: Vec<_> = droppable.guards.iter().filter_map(|guard| failed.get(&guard).cloned()).collect();
-            if !failed.is_empty() {
-                let name = name_of(image, Target::Unit(row.unit));
-                let fallback = droppable.fallback.map(|fallback| UnitId(fallback as u32));
-                plan.dropped.insert(row.unit, Dropped { unit: UnitId(row.unit), name, fallback, failed });
-            }
+            let failed = droppable.guards.iter().filter_map(|guard| failed.get(&guard).cloned()).collect();
+            let name = name_of(image, Target::Unit(row.unit));
+            let fallback = droppable.fallback.map(|fallback| UnitId(fallback as u32));
+            plan.dropped.insert(row.unit, Dropped { unit: UnitId(row.unit), name, fallback, failed });
         }
         let units = if plan.deferred.is_empty() { 0 } else { image.units().len() };
         for (unit, row) in image.units().iter().take(units).zip(0..) {
@@ -182,8 +180,9 @@ impl Availability {
         *self.handler.write().unwrap_or_else(PoisonError::into_inner) = Some(handler);
     }
 
-    /// The address where a call through that stub goes.
-    pub(crate) fn called(&self, number: u32) -> usize {
+    /// The address where a call through that stub of the area goes.
+    pub(crate) fn called(&self, in_area: u32) -> usize {
+        let number = self.stubs.number(in_area);
         let Some(&target) = self.targets.get(number as usize) else { unreachable!("a stub has a target") };
         let name = name_of(&self.image, target);
         let entry = match target {

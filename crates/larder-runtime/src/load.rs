@@ -89,7 +89,7 @@ impl Mapped {
     ///
     /// # Errors
     /// Each as its [`LoadError`]; then nothing stays mapped.
-    pub fn map(file: &ImageFile, expected: &Expectations<'_>) -> Result<Mapped, LoadError> {
+    pub fn map(file: &ImageFile<'_>, expected: &Expectations<'_>) -> Result<Mapped, LoadError> {
         let path = file.path();
         let os = |operation| move |source| LoadError::Os { path: path.to_owned(), operation, source };
         let damaged = |source| LoadError::Image { path: path.to_owned(), source };
@@ -240,7 +240,7 @@ fn static_tls(path: &Path, source: tls::StaticTlsError) -> LoadError {
 }
 
 /// Compares every byte of the file with its digest, by a mapping of its own.
-fn verify(file: &ImageFile) -> Result<(), LoadError> {
+fn verify(file: &ImageFile<'_>) -> Result<(), LoadError> {
     let path = file.path();
     let region = Region::of_file(file.as_fd(), file.len());
     let region = region.map_err(|source| LoadError::Os { path: path.to_owned(), operation: "map", source })?;
@@ -253,7 +253,7 @@ fn verify(file: &ImageFile) -> Result<(), LoadError> {
 ///
 /// No page is touched here: a page that is present must be taken out of the processor's tables again when its rights change, which
 /// costs more than the calls.
-fn lay_out(file: &ImageFile, header: &ImageHeader) -> std::io::Result<Region> {
+fn lay_out(file: &ImageFile<'_>, header: &ImageHeader) -> std::io::Result<Region> {
     let mut region = Region::of_file_aligned(file.as_fd(), header.mem_len, header.align, header.align_at)?;
     let data_end = header.loaded_len().next_multiple_of(PAGE);
     region.make_code(header.rx.offset..header.rw.offset)?;

@@ -1,115 +1,23 @@
 //! Leads calls of units elsewhere.
 //!
-//! The entry of a unit becomes a jump to a *stub*, which jumps to wherever its *cell* leads. Stubs and cells lie beside the image, near enough
-//! for the jump, and are made only if an image needs any. A cell leads to [`answer`] until somebody has told where calls go.
+//! The entry of a unit becomes a jump to a [*stub*](stubs), near enough for the jump, which leads to wherever somebody has told that calls go.
 //!
 //! Entries are patched before anything of the image runs: their pages can't be executed while they are written to. They are restored while
 //! threads run them: a page that has no patch left is given back to the file, any other is replaced by a copy as a whole. A thread
 //! that runs such a page is never between two instructions of what is restored, since that unit has not run yet.
 
-use crate::availability::Availability;
-use crate::os::{self, Region};
-use larder_format::image::{PAGE, WORD};
+use crate::os::Region;
+use larder_format::image::PAGE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+mod stubs;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as arch;
 
-/// Words in front of the cells: the context of [`answer`], and the function that calls it.
-const WORDS_BEFORE_CELLS: u64 = 2;
-
-/// Stubs of one image and their cells.
-#[derive(Debug)]
-pub(crate) struct Stubs {
-    area: Region,
-    /// Offset of the words in the area.
-    words: u64,
-}
-
-impl Stubs {
-    /// Makes `count` of them that the code at those addresses of an image can jump to. `None` if no addresses are free near it.
-    pub(crate) fn new(code: &Range<usize>, image: &Range<usize>, count: u32) -> io::Result<Option<Stubs>> {
-        let code_len = (u64::from(count) + 1) * arch::STUB_LEN as u64;
-        let words = code_len.next_multiple_of(PAGE);
-        let len = words + (WORDS_BEFORE_CELLS + u64::from(count)) * WORD;
-        let Some(area) = os::map_zeros_near(code, image, len, arch::REACH)? else { return Ok(None) };
-        let stubs = Stubs { area, words };
-        let header = stubs.area.base();
-        stubs.write(0, &arch::header(header, stubs.word(0)));
-        for number in 0..count {
-            let stub = stubs.stub(number);
-            stubs.write(stub - header, &arch::stub(stub, number, stubs.cell_address(number), header));
-            stubs.cell(number).store(arch::lazy(stub), Ordering::Relaxed);
-        }
-        stubs.atomic(1).store(arch::entry_of_asking(), Ordering::Relaxed);
-        stubs.area.make_code(0..words)?;
-        Ok(Some(stubs))
-    }
-
-    fn write(&self, offset: usize, code: &[u8]) {
-        let place = self.area.at(offset as u64);
-        // SAFETY: `new` has made the area so long, and it is still writable and nobody else's.
-        unsafe { std::ptr::copy_nonoverlapping(code.as_ptr(), place, code.len()) };
-    }
-
-    fn word(&self, index: u64) -> usize {
-        self.area.at(self.words + index * WORD) as usize
-    }
-
-    fn atomic(&self, index: u64) -> &AtomicUsize {
-        // SAFETY: it is an aligned word of the area's writable part, which is only used as such.
-        unsafe { AtomicUsize::from_ptr(self.word(index) as *mut usize) }
-    }
-
-    fn cell_address(&self, number: u32) -> usize {
-        self.word(WORDS_BEFORE_CELLS + u64::from(number))
-    }
-
-    fn cell(&self, number: u32) -> &AtomicUsize {
-        self.atomic(WORDS_BEFORE_CELLS + u64::from(number))
-    }
-
-    /// Address of a stub: a function that may be called and pointed to.
-    pub(crate) fn stub(&self, number: u32) -> usize {
-        self.area.at((u64::from(number) + 1) * arch::STUB_LEN as u64) as usize
-    }
-
-    /// Has a stub lead to that address from now on.
-    pub(crate) fn lead(&self, number: u32, address: usize) {
-        self.cell(number).store(address, Ordering::Release);
-    }
-
-    /// The same, if it leads to [`answer`] yet; answers where it leads now.
-    pub(crate) fn lead_first(&self, number: u32, address: usize) -> usize {
-        let lazy = arch::lazy(self.stub(number));
-        match self.cell(number).compare_exchange(lazy, address, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => address,
-            Err(now) => now,
-        }
-    }
-
-    /// Says who answers. Nothing leads to the stubs before.
-    ///
-    /// # Safety
-    /// The context stays where it is as long as the stubs are called.
-    pub(crate) unsafe fn set_context(&self, context: *const Availability) {
-        self.atomic(0).store(context as usize, Ordering::Release);
-    }
-}
-
-/// Tells where a call through that stub goes; the stub's registers are saved meanwhile. It may unwind to the caller of the stub.
-///
-/// # Safety
-/// The context is that of the stubs.
-unsafe extern "C-unwind" fn answer(context: *const Availability, number: u32) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe { &*context }.called(number)
-}
+pub(crate) use stubs::Stubs;
 
 /// An entry and the stub that it is going to lead to.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use crate::dynamic::copies;
 use crate::error::LoadError;
 use crate::relocate::import_name;
 use crate::tls::{self, Variable};
-use larder_format::image::{Image, ImageError, TLS_GET_ADDR, import_flags};
+use larder_format::image::{Image, ImageError, Import, TLS_GET_ADDR, import_flags};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString, c_int};
 use std::path::Path;
@@ -24,6 +24,9 @@ pub type Address = *const ();
 
 /// Unresolved names that an error lists; of the others it tells the number.
 const NAMES_LISTED_MAX: usize = 32;
+
+/// Imports that are asked for at once: few enough to stay near the processor.
+const ASKED_AT_ONCE: usize = 64;
 
 /// An import that asks for its address.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +65,11 @@ pub struct ObjectAnswer {
 pub trait Resolve {
     /// The address of that name, or `None` if it is not known here.
     fn resolve(&self, wanted: &Wanted<'_>) -> Option<Address>;
+
+    /// The same for many names, in their order: who has to take a lock may take it once.
+    fn resolve_all(&self, wanted: &[Wanted<'_>]) -> Vec<Option<Address>> {
+        wanted.iter().map(|wanted| self.resolve(wanted)).collect()
+    }
 
     /// Whether a name that nobody answered is going to be known later. Then the units wait that use it.
     fn defers(&self, _wanted: &Wanted<'_>) -> Option<Deferral> {
@@ -162,36 +170,57 @@ pub(crate) fn resolve_imports(
     let addresses = Vec::with_capacity(image.imports().len());
     let mut resolved = Resolved { addresses, variables: Vec::new(), deferred: BTreeMap::new() };
     let mut unresolved = Vec::new();
-    for (import, index) in image.imports().iter().zip(0..) {
-        if import.flags & import_flags::OBJECT != 0 {
-            resolved.addresses.push(objects.get(&(index as usize)).copied().unwrap_or(0));
-            continue;
+    let mut imports = image.imports().iter().zip(0..);
+    loop {
+        let some =
+            imports.by_ref().take(ASKED_AT_ONCE).map(|(import, index)| Ok((index, import, wanted(image, &import)?)));
+        let some = some.collect::<Result<Vec<_>, _>>().map_err(|source| damaged(path, source))?;
+        if some.is_empty() {
+            break;
         }
-        let name = import_name(image, &import).map_err(|source| damaged(path, source))?;
-        let wanted = Wanted {
-            name,
-            hash: import.hash,
-            weak: import.flags & import_flags::WEAK != 0,
-            function: import.flags & import_flags::FUNCTION != 0,
-            thread_local: import.flags & import_flags::TLS != 0,
-        };
-        let address = built_in(name).or_else(|| resolver.resolve(&wanted));
-        if address.is_none() {
-            match deferral(&wanted, resolver, path)? {
-                // Code would reach an empty copy.
-                _ if import.flags & import_flags::COPIED != 0 => unresolved.push(name),
-                Some(deferral) => drop(resolved.deferred.insert(index, deferral)),
-                None if wanted.weak => {}
-                None => unresolved.push(name),
+        let asked: Vec<_> =
+            some.iter().filter(|(_, import, wanted)| is_asked(import, wanted)).map(|row| row.2).collect();
+        let mut answers = resolver.resolve_all(&asked).into_iter();
+        for (index, import, wanted) in &some {
+            if import.flags & import_flags::OBJECT != 0 {
+                resolved.addresses.push(objects.get(&(*index as usize)).copied().unwrap_or(0));
+                continue;
             }
+            let address = built_in(wanted.name).or_else(|| answers.next().flatten());
+            if address.is_none() {
+                match deferral(wanted, resolver, path)? {
+                    // Code would reach an empty copy.
+                    _ if import.flags & import_flags::COPIED != 0 => unresolved.push(wanted.name),
+                    Some(deferral) => drop(resolved.deferred.insert(*index, deferral)),
+                    None if wanted.weak => {}
+                    None => unresolved.push(wanted.name),
+                }
+            }
+            let address = address.map_or(0, |address| address as usize);
+            if wanted.thread_local {
+                resolved.variables.push((*index, variable(address, wanted.name, path)?));
+            }
+            resolved.addresses.push(if wanted.thread_local { 0 } else { address });
         }
-        let address = address.map_or(0, |address| address as usize);
-        if wanted.thread_local {
-            resolved.variables.push((index, variable(address, name, path)?));
-        }
-        resolved.addresses.push(if wanted.thread_local { 0 } else { address });
     }
     if unresolved.is_empty() { Ok(resolved) } else { Err(unresolved_names(path, &unresolved)) }
+}
+
+/// What an import asks for.
+fn wanted<'i>(image: &Image<'i>, import: &Import) -> Result<Wanted<'i>, ImageError> {
+    let has = |flag| import.flags & flag != 0;
+    Ok(Wanted {
+        name: import_name(image, import)?,
+        hash: import.hash,
+        weak: has(import_flags::WEAK),
+        function: has(import_flags::FUNCTION),
+        thread_local: has(import_flags::TLS),
+    })
+}
+
+/// Whether it is the resolver that answers.
+fn is_asked(import: &Import, wanted: &Wanted<'_>) -> bool {
+    import.flags & import_flags::OBJECT == 0 && built_in(wanted.name).is_none()
 }
 
 /// Whether a name that nobody answered is going to be known later.

@@ -7,7 +7,8 @@ use crate::outcome::{MissReason, ModuleOutcome};
 use crate::phases::{Detail, Phases};
 use crate::prepared::Prepared;
 use crate::program::Program;
-use crate::start::{NEVER, Start};
+use crate::start::{Asks, NEVER, Start};
+use crate::toolchain::Toolchain;
 use crate::worker::{CompileError, Limits, Worker};
 use larder_format::cpu::CpuFeatures;
 use larder_store::{Key, Store, StoreOptions};
@@ -97,6 +98,7 @@ pub struct Larder {
     pub(crate) host: CpuFeatures,
     pub(crate) worker: Result<Worker, CompileError>,
     pub(crate) observer: Observing,
+    pub(crate) toolchain: Toolchain,
     store: Result<Store, MissReason>,
 }
 
@@ -114,7 +116,7 @@ impl Larder {
         let host = settings.host.unwrap_or_else(|| *larder_runtime::cpu::host_features());
         let worker = settings.worker.clone().map_or_else(Worker::locate, |path| Ok(Worker::at(path)));
         let observer = Observing::new(&settings.observer);
-        Larder { settings, host, worker, observer, store }
+        Larder { settings, host, worker, observer, toolchain: Toolchain::default(), store }
     }
 
     /// The store, or why it can't be used.
@@ -169,7 +171,7 @@ impl Larder {
     ) -> Result<Built, Error> {
         let mut program = program.into();
         let mut start = Start::new(self, options, &NEVER);
-        let known = start.know(&mut program)?;
+        let known = start.know(&mut program, Asks::Now)?;
         let bytes = start.compile(program, &known, progress)?;
         Ok(Built { bytes, key: known.key, phases: start.phases, modules: start.modules })
     }

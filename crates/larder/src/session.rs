@@ -7,6 +7,7 @@
 
 mod background;
 mod code;
+mod hash;
 mod heap;
 mod host;
 mod recompile;

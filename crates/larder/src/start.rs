@@ -23,7 +23,6 @@ use crate::prepared::{Prepared, Told};
 use crate::program::Program;
 use crate::saved::{GOOD_IMAGE, is_linked_elf};
 use crate::sibling::{self, Sibling};
-use crate::toolchain::toolchain;
 use larder_format::cpu::CpuFeatures;
 use larder_format::wire::{Region, UnitRequest};
 use larder_runtime::{Expectations, ImageFile, Integrity, LoadError, Mapped, has_place_for_static_tls};
@@ -43,6 +42,15 @@ pub(crate) struct Known {
     /// Of each input; `None` for those under a key of the caller's.
     digests: Vec<Option<[u8; 32]>>,
     toolchain: String,
+}
+
+/// What a start takes for the toolchain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// What this process knows, which is enough for a hit.
+    Known,
+    /// What there is now: something may be compiled.
+    Now,
 }
 
 /// One start, under way.
@@ -86,7 +94,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) fn new(mapped: Mapped, file: &ImageFile) -> Found {
+    pub(crate) fn new(mapped: Mapped, file: &ImageFile<'_>) -> Found {
         let may_drop = !mapped.image().droppable().is_empty();
         // Without it, the host's own module is all that a dropped function can be compiled from.
         let kept = may_drop.then(|| file.as_fd().try_clone_to_owned().ok().map(File::from)).flatten();
@@ -147,10 +155,21 @@ impl<'l> Start<'l> {
         mut program: Program<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
-        let known = self.know(&mut program)?;
+        let Larder { settings, toolchain, .. } = self.larder;
+        let is_enough = toolchain.is_known() && settings.trust != Trust::Check;
+        let asks = if is_enough { Asks::Known } else { Asks::Now };
+        let mut known = self.know(&mut program, asks)?;
         let name = program.name().to_owned();
         let observer = &self.larder.observer;
-        let reason = match self.look_up(&known.key) {
+        let mut found = self.look_up(&known.key);
+        if found.is_err() && asks == Asks::Known {
+            let before = known.key;
+            known = self.know(&mut program, Asks::Now)?;
+            if known.key != before {
+                found = self.look_up(&known.key);
+            }
+        }
+        let reason = match found {
             Ok(found) => {
                 observer.tell(&Event::Hit { name: &name, key: &known.key });
                 self.compare(program, &known, &found.path, progress)?;
@@ -229,10 +248,13 @@ impl<'l> Start<'l> {
     }
 
     /// The program's key, without reading its inputs if that can be helped.
-    pub(crate) fn know(&mut self, program: &mut Program<'_>) -> Result<Known, Error> {
+    pub(crate) fn know(&mut self, program: &mut Program<'_>, asks: Asks) -> Result<Known, Error> {
         let digests = program.inputs.iter_mut().map(|input| self.digest(input)).collect::<Result<Vec<_>, _>>()?;
-        let (worker, store) = (&self.larder.worker, self.larder.store().ok());
-        let toolchain = self.phases.time("toolchain", || toolchain(worker, store))?;
+        let (Larder { worker, toolchain, .. }, store) = (self.larder, self.larder.store().ok());
+        let toolchain = self.phases.time("toolchain", || match asks {
+            Asks::Known => toolchain.known(worker, store),
+            Asks::Now => toolchain.now(worker, store),
+        })?;
         let key = self.key(program, &digests, &toolchain, &self.options);
         Ok(Known { key, digests, toolchain })
     }
@@ -311,9 +333,10 @@ impl<'l> Start<'l> {
     fn map_entry(&mut self, store: &Store, entry: Entry) -> Result<Found, MissReason> {
         let integrity = if entry.is_verified() { Integrity::AlreadyVerified } else { Integrity::Verify };
         let expectations = Expectations { features: &self.larder.host, key: Some(&entry.key().0), integrity };
-        let file = entry.file().try_clone().map_err(|error| MissReason::Unreadable { why: error.to_string() })?;
+        let path = entry.path();
+        let file = entry.file().as_fd();
         // SAFETY: entries are private to the user and never written again once they are published, which is the store's contract.
-        let file = unsafe { ImageFile::new(file.into(), entry.len(), entry.path()) };
+        let file = unsafe { ImageFile::borrowed(file, entry.len(), path) };
         let details = |_: &_| {
             let verified = u64::from(integrity == Integrity::AlreadyVerified);
             let path = Detail::Text(entry.path().display().to_string());

@@ -4,18 +4,53 @@
 //! answer is remembered as a note in the store, under the state of the worker's file and together with the state of the library
 //! that holds LLVM: two `stat`s and one `readlink` tell that neither has changed.
 //!
+//! A process that has asked once looks for hits under that answer, which is right whatever was installed since: code that such a toolchain made. Only
+//! before something is compiled it asks again.
+//!
 //! Where only images are shipped there is no worker. Then the store's last known toolchain is taken: what is in the store was made
 //! by it.
 
 use crate::worker::{CompileError, Identity, Worker};
 use larder_store::{FileIdentity, Store};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// The note that holds the toolchain which last compiled something.
 const LAST: &str = "toolchain";
 
-/// The toolchain's name and version.
-pub(crate) fn toolchain(worker: &Result<Worker, CompileError>, store: Option<&Store>) -> Result<String, CompileError> {
+/// What this process knows of the toolchain.
+#[derive(Debug, Default)]
+pub(crate) struct Toolchain(Mutex<Option<String>>);
+
+impl Toolchain {
+    /// Whether this process has asked.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The toolchain's name and version, as they were when this process asked last.
+    pub(crate) fn known(
+        &self,
+        worker: &Result<Worker, CompileError>,
+        store: Option<&Store>,
+    ) -> Result<String, CompileError> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.map_or_else(|| self.now(worker, store), Ok)
+    }
+
+    /// The toolchain's name and version, as they are now.
+    pub(crate) fn now(
+        &self,
+        worker: &Result<Worker, CompileError>,
+        store: Option<&Store>,
+    ) -> Result<String, CompileError> {
+        let now = toolchain(worker, store)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.clone());
+        Ok(now)
+    }
+}
+
+fn toolchain(worker: &Result<Worker, CompileError>, store: Option<&Store>) -> Result<String, CompileError> {
     let found = worker
         .as_ref()
         .map_err(Clone::clone)

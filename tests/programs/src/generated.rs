@@ -28,7 +28,8 @@ const COUNTER_COUNT: usize = 1024;
 const CALLED_COUNT: usize = 10;
 /// Changes whenever the generator's output does.
 const GENERATOR: &str = "generated 4";
-const TARGET: &str = r#"target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
+/// What every module begins with.
+pub(crate) const TARGET: &str = r#"target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 target triple = "x86_64-pc-linux-gnu""#;
 const LIBM: [&str; 4] = ["sin", "cos", "exp", "sqrt"];
 
@@ -90,7 +91,7 @@ fn write_function(index: usize, random: &mut Random, out: &mut impl Write) -> Io
 }
 
 /// Eight steps that no optimiser can shorten, from `start` to `%<name>7`.
-fn write_arithmetic(name: &str, start: &str, random: &mut Random, out: &mut impl Write) -> IoResult<()> {
+pub(crate) fn write_arithmetic(name: &str, start: &str, random: &mut Random, out: &mut impl Write) -> IoResult<()> {
     let mut previous = start.to_owned();
     for step in 0..8 {
         let operation = ["xor", "urem", "mul", "urem", "add", "urem", "mul", "urem"][step];

@@ -17,6 +17,7 @@ mod artefacts;
 mod bitcode;
 mod duckdb;
 mod edited;
+mod embedded;
 mod generated;
 mod native;
 mod numbers;
@@ -30,6 +31,7 @@ mod transcript;
 
 pub use bitcode::Programs;
 pub use edited::Edit;
+pub use embedded::SMALL_NAME;
 pub use generated::write_generated;
 pub use random::{Checker, Outcome, Size};
 pub use scripts::{DUCKDB_SCRIPTS, LUA_SCRIPTS, SQL_SCRIPTS, duckdb_script, lua_script, sql_script};

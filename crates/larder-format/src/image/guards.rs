@@ -109,7 +109,7 @@ impl<'a> Image<'a> {
         self.rows(self.header.guards)
     }
 
-    /// The units that have guards, sorted by unit.
+    /// The units that have guards: those with the same guards in a row, sorted by unit.
     pub fn droppable(&self) -> Rows<'a, Droppable> {
         self.rows(self.header.droppable)
     }
@@ -135,6 +135,25 @@ impl<'a> Image<'a> {
             guard_kinds::PREDICATE => Ok(GuardQuestion::Predicate { name, arguments, expected: guard.expected }),
             _ => Err(damaged("a guard is of no known kind")),
         }
+    }
+
+    /// The units that have one of some guards: the cost grows with their number and with that of different combinations of guards, not with the
+    /// number of units.
+    pub fn droppable_by(&self, is_wanted: impl Fn(u32) -> bool) -> impl Iterator<Item = Droppable> {
+        let rows = self.droppable();
+        let runs = self.rows::<u32>(self.header.unit_guards);
+        let mut behind = 0;
+        let wanted = runs.iter().zip(0..).filter(move |(guard, _)| is_wanted(*guard));
+        let found = wanted.filter_map(move |(_, place)| {
+            let end = rows.partition_point(|row| row.guards_first <= place);
+            let first = rows.get(end.checked_sub(1)?)?.guards_first;
+            let start = rows.partition_point(|row| row.guards_first < first);
+            // Another guard of the same units has been found before.
+            let is_new = end > behind;
+            behind = behind.max(end);
+            is_new.then_some(start..end)
+        });
+        found.flatten().filter_map(move |row| rows.get(row))
     }
 
     /// What a row of [`Image::droppable`] means.

@@ -237,6 +237,39 @@ fn guards_are_read_with_what_they_speak_of() {
 }
 
 #[test]
+fn units_are_found_by_their_guards() {
+    const FREE: usize = 3000;
+    let mut file = tiny();
+    let mut header = *parse(&file).expect("it is an image").header();
+    // Runs of guards: 0 and 1, 2, and 1 alone.
+    let runs: [u32; 4] = [0, 1, 2, 1];
+    let rows = [(4, 0, 2), (9, 0, 2), (1, 2, 1), (2, 3, 1), (7, 3, 1)];
+    let row =
+        |(unit, guards_first, guards_count)| Droppable { unit, guards_first, guards_count, ..Droppable::default() };
+    let mut bytes = Vec::new();
+    rows.into_iter().for_each(|fields| row(fields).encode(&mut bytes));
+    header.droppable = Table { offset: FREE as u32, count: rows.len() as u32 };
+    header.unit_guards = Table { offset: (FREE + bytes.len()) as u32, count: runs.len() as u32 };
+    runs.iter().for_each(|guard| bytes.extend_from_slice(&guard.to_le_bytes()));
+    file[FREE..FREE + bytes.len()].copy_from_slice(&bytes);
+    write_header(&mut file, &header);
+    let image = parse(&file).expect("it is an image");
+    let units =
+        |failed: &[u32]| image.droppable_by(|guard| failed.contains(&guard)).map(|row| row.unit).collect::<Vec<_>>();
+    for (failed, expected) in [
+        (&[][..], &[][..]),
+        (&[0], &[4, 9]),
+        (&[1], &[4, 9, 2, 7]),
+        (&[2], &[1]),
+        (&[0, 1], &[4, 9, 2, 7]),
+        (&[0, 1, 2], &[4, 9, 1, 2, 7]),
+        (&[3], &[]),
+    ] {
+        assert_eq!(units(failed), expected, "{failed:?}");
+    }
+}
+
+#[test]
 fn guards_that_speak_of_nothing_are_damage() {
     let file = tiny();
     let image = parse(&file).expect("it is an image");

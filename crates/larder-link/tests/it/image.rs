@@ -1,6 +1,6 @@
 //! A linked image and a loader for it that runs nothing: it checks what every image must be and answers with memory as code would see it.
 
-use larder_format::image::{self, DROP_LEN, Export, FIXUP_IMAGE, GuardQuestion, Image, PAGE, import_flags};
+use larder_format::image::{self, DROP_LEN, Droppable, Export, FIXUP_IMAGE, GuardQuestion, Image, PAGE, import_flags};
 use larder_link::{LinkError, LinkOptions, LinkReport, Linked, Object, link};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{LittleEndian, Object as _, ObjectSection as _};
@@ -222,7 +222,15 @@ fn check_guards(image: &Image<'_>) {
     assert_eq!(questions.iter().filter(|question| is_object(question)).count(), objects, "each object has one guard");
     let units: Vec<_> = image.units().iter().collect();
     let rows: Vec<_> = image.droppable().iter().collect();
-    assert!(rows.is_sorted_by(|a, b| a.unit < b.unit), "droppable units are sorted");
+    let place = |row: &Droppable| (row.guards_first, row.unit);
+    assert!(rows.is_sorted_by(|a, b| place(a) < place(b)), "droppable units are sorted");
+    for guard in 0..questions.len() as u32 {
+        let has = |row: &&Droppable| {
+            image.droppable_unit(row).is_ok_and(|unit| unit.guards.iter().any(|other| other == guard))
+        };
+        let expected: Vec<_> = rows.iter().filter(has).copied().collect();
+        assert_eq!(image.droppable_by(|other| other == guard).collect::<Vec<_>>(), expected, "guard {guard}");
+    }
     for row in rows {
         let unit = image.droppable_unit(&row).expect("it is one");
         assert!(!unit.guards.is_empty() && unit.guards.iter().is_sorted_by(|a, b| a < b));

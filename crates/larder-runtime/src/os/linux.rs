@@ -77,6 +77,9 @@ fn whole_pages(len: u64) -> io::Result<usize> {
     usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
+/// Without a reservation of memory, pages that were written to are one mapping with their neighbours, once they have the same rights.
+const FILE_FLAGS: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
+
 impl Region {
     fn new(base: *mut c_void, len: usize) -> io::Result<Region> {
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
@@ -87,7 +90,7 @@ impl Region {
     pub(crate) fn of_file(fd: BorrowedFd<'_>, len: u64) -> io::Result<Region> {
         let len = whole_pages(len)?;
         // SAFETY: a new mapping at an address that the system chooses.
-        let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, fd, 0) }?;
+        let base = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len, ProtFlags::READ, FILE_FLAGS, fd, 0) }?;
         Region::new(base, len)
     }
 
@@ -101,7 +104,7 @@ impl Region {
         let aligned = (reserve.base() as u64).saturating_add(at).checked_next_multiple_of(align);
         let start = aligned.ok_or(io::ErrorKind::OutOfMemory)? - at - reserve.base() as u64;
         let region = reserve.keep(start as usize, len);
-        let (rights, flags) = (ProtFlags::READ, MapFlags::PRIVATE | MapFlags::FIXED);
+        let (rights, flags) = (ProtFlags::READ, FILE_FLAGS | MapFlags::FIXED);
         // SAFETY: the range is our own, and nobody refers to it.
         unsafe { rustix::mm::mmap(region.base.as_ptr().cast(), len, rights, flags, fd, 0) }?;
         Ok(region)

@@ -4,7 +4,7 @@
 //! entry:  endbr64 (if it began so), jmp stub
 //! stub:   endbr64, jmp *cell(%rip)      the cell leads to `lazy` at first
 //! lazy:   endbr64, push $number, jmp header
-//! header: push context(%rip), jmp *function(%rip)
+//! header: push contexts(%rip), jmp *function(%rip)
 //! ```
 //!
 //! So [`entry_of_asking`] finds two words in front of the caller's return address. It changes no register of the caller's, whatever
@@ -49,7 +49,7 @@ pub(super) fn patch(entry: &[u8], address: usize, stub: usize) -> Option<Vec<u8>
     (code.len() <= entry.len()).then_some(code)
 }
 
-/// The header: `words` is the address of the context, and behind it of the function.
+/// The header: `words` is the address of the word to push, and behind it of the function.
 pub(super) fn header(address: usize, words: usize) -> [u8; STUB_LEN] {
     let mut code = Vec::with_capacity(STUB_LEN);
     reach(&mut code, address, &PUSH_INDIRECT, words);
@@ -80,7 +80,7 @@ pub(super) fn lazy(stub: usize) -> usize {
     stub + LAZY
 }
 
-// In front of the return address stand the context and the number. The answer takes the number's place until all registers are restored;
+// In front of the return address stand the address of the contexts and the number. The answer takes the number's place until all registers are restored;
 // it is then read from below the stack pointer, where signal handlers write nothing (psABI x86-64, "The Stack Frame": the red zone). It is
 // jumped to and not returned to, since shadow stacks know nothing of it.
 global_asm!(
@@ -136,7 +136,7 @@ global_asm!(
     ".cfi_endproc",
     ".size larder_ask, . - larder_ask",
     ".popsection",
-    answer = sym super::answer,
+    answer = sym super::stubs::answer,
     options(att_syntax)
 );
 

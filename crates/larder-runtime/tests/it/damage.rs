@@ -133,7 +133,7 @@ fn names_that_leave_the_strings_are_damage() {
     assert!(matches!(result, Err(LoadError::Image { source: ImageError::Damaged { .. }, .. })), "{result:?}");
 }
 
-fn open(path: &Path) -> Result<ImageFile, LoadError> {
+fn open(path: &Path) -> Result<ImageFile<'static>, LoadError> {
     // SAFETY: nobody writes to these files.
     unsafe { ImageFile::open(path) }
 }

@@ -172,7 +172,7 @@ pub(crate) fn write_header(file: &mut [u8], header: &ImageHeader) {
 }
 
 /// A file in memory, by a name that `/proc/self/maps` shows.
-pub(crate) fn file_of(name: &str, bytes: &[u8]) -> ImageFile {
+pub(crate) fn file_of(name: &str, bytes: &[u8]) -> ImageFile<'static> {
     let fd: OwnedFd = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC).expect("memory");
     let mut file = std::fs::File::from(fd);
     file.write_all(bytes).expect("memory");

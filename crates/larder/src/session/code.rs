@@ -10,7 +10,7 @@ use crate::prepared::Told;
 use larder_format::wire::PointerUse;
 use larder_runtime::{Address, Dropped, FnPointer, Function, Loaded, Waiting};
 use larder_store::Key;
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
@@ -54,9 +54,13 @@ impl Image {
         &self.loaded
     }
 
-    pub(super) fn export_names(&self) -> impl Iterator<Item = CString> {
+    pub(super) fn export_count(&self) -> usize {
+        self.loaded.image().exports().rows().len()
+    }
+
+    pub(super) fn export_names(&self) -> impl Iterator<Item = &CStr> {
         let image = self.loaded.image();
-        image.exports().rows().iter().filter_map(|export| Some(image.c_text(export.name)?.to_owned()))
+        image.exports().rows().iter().filter_map(|export| image.c_text(export.name))
     }
 }
 

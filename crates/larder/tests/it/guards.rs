@@ -90,6 +90,27 @@ fn objects_move_and_their_users_are_dropped_when_they_change() -> Result<(), Err
 }
 
 #[test]
+fn a_pointer_to_an_object_is_one_load_from_its_slot() -> Result<(), Error> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let session = session(dir.path());
+    session.define_object("table", address(&TABLE), 7).define_object("other", address(&OTHER), 8);
+    let code = load(&session, "tables", TABLES)?;
+    let start = code.symbol("use_table").expect("it is exported").cast::<u8>();
+    // SAFETY: the function is longer than that, or padding follows it.
+    let bytes: [u8; 11] = unsafe { start.cast::<[u8; 11]>().read() };
+    // As llvm-mc-22 encodes it: movq slot(%rip), %rax; movq (%rax), %rax; retq.
+    let [0x48, 0x8b, 0x05, distance @ .., 0x48, 0x8b, 0x00, 0xc3] = bytes else { panic!("{bytes:x?}") };
+    let slot = start.wrapping_add(7).wrapping_offset(i32::from_le_bytes(distance) as isize).cast::<usize>();
+    // SAFETY: the code loads it.
+    let held = || unsafe { slot.read_volatile() };
+    assert_eq!(held(), address(&TABLE) as usize);
+    // SAFETY: the object is there.
+    unsafe { session.move_objects(&[("table", address(&MOVED))]) }?;
+    assert_eq!((held(), call(&code, "use_table")), (address(&MOVED) as usize, Ok(50)));
+    Ok(())
+}
+
+#[test]
 fn a_missing_object_drops_its_users_only() -> Result<(), Error> {
     let dir = tempfile::tempdir().expect("a directory");
     let session = session(dir.path());

@@ -76,6 +76,54 @@ fn later_definitions_replace_earlier_ones_for_later_images() -> Result<(), Error
     Ok(())
 }
 
+/// `base` and so many other functions that the session doesn't enter their names.
+fn among_many(base: i32) -> String {
+    (0..20).fold(number("base", base), |text, index| text + "\n" + &number(&format!("other_{base}_{index}"), index))
+}
+
+#[test]
+fn images_with_many_names_take_their_turn_among_the_others() -> Result<(), Error> {
+    extern "C" fn hosts() -> i32 {
+        7
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let session = Session::new(open(dir.path()));
+    let uses = |session: &Session, name: &str| {
+        let code = load(session, &sum(name, "base", 100))?;
+        Ok::<_, Error>(call(&code, name) - 100)
+    };
+    session.define("base", hosts as *const ());
+    let many = load(&session, &among_many(1))?;
+    assert_eq!(uses(&session, "first")?, 1, "later than the host's");
+    let few = load(&session, &number("base", 2))?;
+    assert_eq!(uses(&session, "second")?, 2);
+    session.define("base", hosts as *const ());
+    assert_eq!(uses(&session, "third")?, 7, "the host's is the latest again");
+    assert!(session.undefine("base"));
+    assert_eq!(uses(&session, "fourth")?, 2);
+    drop(few);
+    assert_eq!(uses(&session, "fifth")?, 1);
+    // More of them than are asked themselves: the first ones are entered behind what is later.
+    let others = (10..30).map(|base| load(&session, &among_many(base))).collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(uses(&session, "sixth")?, 29);
+    let few = load(&session, &number("base", 3))?;
+    let later = (30..33).map(|base| load(&session, &among_many(base))).collect::<Result<Vec<_>, _>>()?;
+    assert_eq!(uses(&session, "seventh")?, 32);
+    drop(later);
+    assert_eq!(uses(&session, "eighth")?, 3);
+    drop(few);
+    for (base, other) in (10..30).rev().zip(others.into_iter().rev()) {
+        assert_eq!(uses(&session, &format!("at_{base}"))?, base);
+        let only = load(&session, &sum("only", &format!("other_{base}_5"), 0))?;
+        assert_eq!(call(&only, "only"), 5);
+        drop((only, other));
+    }
+    assert_eq!(uses(&session, "last")?, 1);
+    drop(many);
+    assert!(uses(&session, "lost").is_err_and(|error| error.to_string().contains("base")));
+    Ok(())
+}
+
 static FINALISED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
 extern "C" fn note(number: i32) {
