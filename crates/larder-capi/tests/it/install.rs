@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Installs what the tests were built with, below a prefix that may stand in another place for now.
-fn install(arguments: &[&str], prefix: &Path, destdir: Option<&Path>) {
+pub(crate) fn install(arguments: &[&str], prefix: &Path, destdir: Option<&Path>) {
     let built = libraries().parent().expect("a directory").to_owned();
     let mut command = Command::new(env!("CARGO"));
     command.args(["run", "--quiet", "--package", "xtask", "--", "install", "--from"]).arg(built).args(arguments);
