@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
 
 const EVERYTHING: [&str; 3] = ["--workspace", "--exclude", "larder-bench"];
 
+/// The library, as applications have it that hold LLVM themselves.
+const IN_PROCESS: [&str; 4] = ["-p", "larder", "--features", "in-process"];
+
 /// The chore `test`.
 pub(crate) fn test(arguments: &Arguments) -> Result<()> {
     ensure(Scope::Test)?;
@@ -33,6 +36,7 @@ pub(crate) fn ci() -> Result<()> {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
     say::step("lints");
     run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo(["clippy"]).args(IN_PROCESS).args(["--all-targets", "--", "-D", "warnings"]))?;
     say::step("documentation");
     run(cargo(["doc", "--no-deps"]).args(EVERYTHING).env("RUSTDOCFLAGS", "-D warnings"))?;
     run_tests(&[])
@@ -50,5 +54,14 @@ fn run_tests(rest: &[String]) -> Result<()> {
     tests.args(packages).args(rest);
     tests.env("LARDER_COMMAND", built("debug").join("larder"));
     tests.env("LARDER_WORKER", built("debug").join("larder-worker"));
+    run(&mut tests)?;
+    if rest.is_empty() { run_tests_in_process() } else { Ok(()) }
+}
+
+/// The library's tests once more, with LLVM in their own process. By itself: features count for all packages that are built at once.
+fn run_tests_in_process() -> Result<()> {
+    say::step("tests of compiling in the application's process");
+    let mut tests = cargo(["test"]);
+    tests.args(IN_PROCESS).args(["--test", "it"]).env("LARDER_WORKER", built("debug").join("larder-worker"));
     run(&mut tests)
 }

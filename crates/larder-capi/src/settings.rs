@@ -4,6 +4,7 @@ use crate::border::{Callback, ErrorPlace, Place, Result, Text, choose, done, fre
 use crate::changeable::{Changeable, change};
 use crate::error::c_text;
 use crate::handle::Handle;
+use larder::worker::Worker;
 use larder::{Event, Larder, Observer, Settings, StorePlace, Trust};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -71,7 +72,7 @@ pub extern "C" fn larder_settings_set_store_size_max(
 #[unsafe(no_mangle)]
 pub extern "C" fn larder_settings_set_worker(settings: Handle<larder_settings>, path: Text, error: ErrorPlace) -> bool {
     set(settings, error, |settings| {
-        settings.worker = Some(path.get("path")?.into());
+        settings.worker = Some(Worker::at(path.get("path")?));
         Ok(())
     })
 }

@@ -49,7 +49,7 @@ fn worker(larder: &Larder) -> Finding {
     let advice =
         "build it with `cargo build --release -p larder-llvm`, or name it in LARDER_WORKER; saved code runs without it";
     match larder.worker() {
-        Ok(worker) => good("worker", worker.path().display().to_string()),
+        Ok(worker) => good("worker", worker.path().map_or(String::new(), |path| path.display().to_string())),
         Err(why) => bad("worker", why.to_string(), advice),
     }
 }

@@ -40,11 +40,9 @@
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Transforms/IPO/SCCP.h"
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
-#include <mutex>
 #include <set>
 
 using namespace llvm;
@@ -404,21 +402,34 @@ void larder::count_on_presence(Function &function, StringRef name) {
 
 LarderStatus larder::prepare_guards(LarderModule &self) { return Guards(self).run(); }
 
-// A copy of a function for certain arguments is local, and its results are taken for facts. The process is this module's alone.
-static void stop_specialising() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    auto &options = cl::getRegisteredOptions();
-    const auto option = options.find("funcspec-max-iters");
-    if (option == options.end() || option->second->addOccurrence(0, option->first, "0"))
-      report_fatal_error("this libLLVM can't be kept from specialising functions");
-  });
+namespace {
+
+// Opens the list of passes that a pass manager keeps to its heirs.
+struct Opened : ModulePassManager {
+  static auto &of(ModulePassManager &passes) { return passes.*&Opened::Passes; }
+};
+
+} // namespace
+
+bool larder::guard_passes(const Module &module, ModulePassManager &passes) {
+  if (!module.getModuleFlag(GUARDED))
+    return true;
+  for (auto &pass : Opened::of(passes)) {
+    if (pass->name().starts_with("RepeatedPass"))
+      return false;
+    if (pass->name() == "IPSCCPPass") {
+      // LLVM's own option for this is the whole process's.
+      ModulePassManager without_copies;
+      without_copies.addPass(IPSCCPPass(IPSCCPOptions(/*AllowFuncSpec=*/false)));
+      pass = std::move(Opened::of(without_copies).front());
+    }
+  }
+  return true;
 }
 
 void larder::guard_pipeline(const Module &module, PassBuilder &builder) {
   if (!module.getModuleFlag(GUARDED))
     return;
-  stop_specialising();
   builder.registerPeepholeEPCallback(
       [](FunctionPassManager &passes, OptimizationLevel) { passes.addPass(GatherMarkers()); });
 }

@@ -35,13 +35,15 @@ enum LarderStatus : uint32_t {
 };
 
 // Where diagnostics, progress and finished parts go. Called on the thread that called the step. `line` and `column` start at 1; 0
-// is unknown. `bitcode` is lent for the call; `size` is a part's length in instructions.
+// is unknown. `bitcode` is lent for the call; `size` is a part's length in instructions. `is_awaited` says whether somebody still waits for
+// what is made; null if that is always so.
 struct LarderSink {
   void *context;
   void (*diagnostic)(void *context, uint32_t severity, LarderBytes message,
                      LarderBytes file, uint32_t line, uint32_t column);
   void (*progress)(void *context, uint32_t done, uint32_t total);
   void (*part)(void *context, LarderBytes bitcode, uint64_t size);
+  bool (*is_awaited)(void *context);
 };
 
 // Everything of a request that reaches generated code. Outlives the module it is given to.
@@ -87,7 +89,9 @@ struct LarderPartitions;
 
 // --- process.cpp: once per process, before anything else ---
 
-// Registers the target, and who is told that LLVM gives up. `fatal` must not return; it may be called on any thread, and for
+// Registers the target; once.
+void larder_register(void);
+// Says who is told that LLVM gives up, and C++'s operator new. `fatal` must not return; it may be called on any thread, and for
 // `out_of_memory` it must not allocate.
 void larder_start(void (*fatal)(bool out_of_memory, LarderBytes message));
 // "22.1.8", with a static life.

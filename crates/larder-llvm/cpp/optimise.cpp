@@ -121,6 +121,13 @@ static void watch(Run &run, const LarderModule &self) {
       });
 }
 
+// Once nobody waits for the module, passes that can be left out are: what is left of it is thrown away.
+static void give_up_unless_awaited(Run &run, const LarderModule &self) {
+  if (self.sink.is_awaited)
+    run.callbacks.registerShouldRunOptionalPassCallback(
+        [sink = self.sink](StringRef, Any) { return sink.is_awaited(sink.context); });
+}
+
 static bool has_pipeline(const LarderSettings &settings) {
   return settings.pipeline.len != 0;
 }
@@ -143,6 +150,11 @@ LarderStatus larder_optimise(LarderModule *self, uint64_t part_size) {
       ahead.emplace(*self).watch(run.callbacks);
   }
   watch(run, *self);
+  give_up_unless_awaited(run, *self);
+  if (!guard_passes(*self->module, passes)) {
+    report(self->sink, larder::ERROR, "a module with guards can't have passes repeated");
+    return LARDER_BAD_REQUEST;
+  }
   run(passes, *self->module);
   return has_errors(*self->context) ? LARDER_MALFORMED : LARDER_OK;
 }
@@ -164,6 +176,7 @@ LarderStatus larder::optimise_group(Module &module, TargetMachine &machine,
   Run run(machine, level);
   guard_pipeline(module, run.builder);
   ModulePassManager passes = whole_pipeline(run.builder, level);
+  guard_passes(module, passes);
   run(passes, module);
   return has_errors(module.getContext()) ? LARDER_MALFORMED : LARDER_OK;
 }

@@ -31,6 +31,9 @@ void larder_start(void (*handler)(bool, LarderBytes)) {
   llvm::install_fatal_error_handler(on_fatal_error);
   llvm::install_bad_alloc_error_handler(on_bad_alloc);
   std::set_new_handler(on_new_failed);
+}
+
+void larder_register() {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();

@@ -13,7 +13,7 @@
 //! Into which parts depends on the module alone, so that the same module gives the same objects on any machine; which thread
 //! takes which part changes nothing.
 //!
-//! Not done: unwinding a compilation that was given up. The worker serves one module and ends.
+//! A compilation that nobody waits for any more leaves out passes and parts, and ends between two steps: LLVM itself can't be interrupted.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
@@ -41,10 +41,10 @@ const PART_COUNT_MAX: u64 = 64;
 /// has. Below, optimising it as a whole takes little enough.
 const GROUPED_SIZE_MIN: u64 = 450_000;
 /// LLVM recurses over expressions and dominator trees; this is eight times what `opt` gets from the system.
-const STACK_LEN: usize = 64 << 20;
+pub(crate) const STACK_LEN: usize = 64 << 20;
 
 /// Who is told what happens. Called from several threads at once.
-pub trait Events: Sync {
+pub(crate) trait Events: Sync {
     /// LLVM says something about the module.
     fn diagnostic(&self, diagnostic: Diagnostic);
     /// The compilation is that far.
@@ -56,32 +56,36 @@ pub trait Events: Sync {
     /// Whether somebody has this object already and takes it as handed over. Waits for the answer; asked only if
     /// [`Request::asks`].
     fn is_kept(&self, question: Question) -> bool;
+    /// Whether somebody still waits for the objects. If not, the compilation ends as soon as LLVM lets it.
+    fn is_awaited(&self) -> bool;
+    /// Whether nothing comes after this compilation, so that its memory need not be given back.
+    fn is_last(&self) -> bool;
 }
 
 /// What there is to say about a module whose objects were all handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compiled {
+pub(crate) struct Compiled {
     /// Phases in the order in which they ran.
-    pub timings: Vec<PhaseTime>,
+    pub(crate) timings: Vec<PhaseTime>,
     /// Parts whose objects were made, in the order in which they were done.
-    pub parts: Vec<PartTime>,
+    pub(crate) parts: Vec<PartTime>,
     /// LLVM's names of the CPU features that all functions need, and those of the request if any code was made for it. Sorted.
-    pub required_features: Vec<String>,
+    pub(crate) required_features: Vec<String>,
     /// Those that only some functions need, sorted.
-    pub dispatched_features: Vec<String>,
+    pub(crate) dispatched_features: Vec<String>,
     /// Objects that were handed over, or that somebody had.
-    pub partition_count: u32,
+    pub(crate) partition_count: u32,
     /// Objects that only the client's process has.
-    pub session_objects: Vec<SessionObject>,
+    pub(crate) session_objects: Vec<SessionObject>,
     /// Where addresses of the client's process were found.
-    pub pointers: Vec<PointerUse>,
+    pub(crate) pointers: Vec<PointerUse>,
 }
 
 /// Compiles a module: bitcode or text. [`start`](crate::start) comes first. `toolchain` is the name of
 /// [`Toolchain::current`](crate::Toolchain::current).
 ///
 /// Everything that LLVM says goes to `events`; the error only says what kind it was.
-pub fn compile(
+pub(crate) fn compile(
     request: &Request,
     module: &[u8],
     toolchain: &str,
@@ -156,6 +160,14 @@ impl Sink for Compilation<'_> {
         let part = if is_group { Part::Group } else { Part::Ahead };
         self.queue.push(part(bitcode.to_vec()), size);
     }
+
+    fn can_be_given_up(&self) -> bool {
+        !self.events.is_last()
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.events.is_awaited()
+    }
 }
 
 impl Compilation<'_> {
@@ -196,7 +208,9 @@ impl Compilation<'_> {
                 features
             }
         };
-        module.leak();
+        if self.events.is_last() {
+            module.leak();
+        }
         let partition_count = self.queue.count().max(1);
         Ok(Compiled {
             timings: std::mem::take(&mut *lock(&self.timings)),
@@ -228,6 +242,10 @@ impl Compilation<'_> {
         let since_ns = now_ns();
         let result = step();
         lock(&self.timings).push(PhaseTime { phase, since_ns, time_us: (now_ns() - since_ns) / 1000 });
+        // What passes were left out of is no module that anything may be made of.
+        if !self.events.is_awaited() {
+            return Err(CompileError::GivenUp { name: self.request.name.clone() });
+        }
         result.map_err(|status| self.error(status))
     }
 
@@ -298,6 +316,9 @@ impl Compilation<'_> {
 
     /// Hands the object of a part over, unless somebody has it.
     fn make(&self, index: u32, part: Part, thread: u32) -> Result<(), Status> {
+        if !self.events.is_awaited() {
+            return Err(Status::Failed);
+        }
         let since_ns = now_ns();
         let is_group = part.is_group();
         let bitcode = part.into_bitcode(self)?;

@@ -3,9 +3,9 @@
 use larder_format::wire::FailureKind;
 use thiserror::Error;
 
-/// Why a module didn't become objects. LLVM's own words went to [`Events::diagnostic`](crate::Events::diagnostic) before.
+/// Why a module didn't become objects. LLVM's own words went to [`Events::diagnostic`](crate::compile::Events::diagnostic) before.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CompileError {
+pub(crate) enum CompileError {
     /// The module is no valid IR.
     #[error("{name} is not a valid module")]
     Malformed {
@@ -33,6 +33,12 @@ pub enum CompileError {
         /// The module.
         name: String,
     },
+    /// Nobody waits for it any more.
+    #[error("the compilation of {name} was given up")]
+    GivenUp {
+        /// The module.
+        name: String,
+    },
     /// A thread couldn't be started.
     #[error("no memory for another thread: {0}")]
     Thread(String),
@@ -40,12 +46,12 @@ pub enum CompileError {
 
 impl CompileError {
     /// How the worker says it to its client.
-    pub fn kind(&self) -> FailureKind {
+    pub(crate) fn kind(&self) -> FailureKind {
         match self {
             CompileError::Malformed { .. } => FailureKind::Malformed,
             CompileError::Unsupported { .. } => FailureKind::Unsupported,
             CompileError::UnknownFeature(_) | CompileError::Pipeline { .. } => FailureKind::Request,
-            CompileError::Internal { .. } => FailureKind::Fatal,
+            CompileError::Internal { .. } | CompileError::GivenUp { .. } => FailureKind::Fatal,
             CompileError::Thread(_) => FailureKind::Memory,
         }
     }

@@ -41,6 +41,7 @@ struct RawSink {
     diagnostic: extern "C" fn(*mut c_void, u32, Bytes, Bytes, u32, u32),
     progress: extern "C" fn(*mut c_void, u32, u32),
     part: extern "C" fn(*mut c_void, Bytes, u64),
+    is_awaited: Option<extern "C" fn(*mut c_void) -> bool>,
 }
 
 #[repr(C)]
@@ -83,6 +84,7 @@ struct RawPartitions {
 type Receive = extern "C" fn(*mut c_void, Bytes);
 
 unsafe extern "C" {
+    fn larder_register();
     fn larder_start(fatal: extern "C" fn(bool, Bytes));
     fn larder_llvm_version() -> Bytes;
     fn larder_llvm_address() -> *const c_void;
@@ -183,6 +185,10 @@ pub(crate) trait Sink: Sync {
     fn progress(&self, done: u32, total: u32);
     /// A part to be optimised further and generated, as bitcode, and its length in instructions.
     fn part(&self, bitcode: &[u8], size: u64);
+    /// Whether passes are to be left out once nobody waits any more.
+    fn can_be_given_up(&self) -> bool;
+    /// Whether somebody still waits.
+    fn is_awaited(&self) -> bool;
 }
 
 /// A callback must not unwind into C++; a panic there is a bug of ours, and ends the process as any other bug does.
@@ -229,6 +235,14 @@ extern "C" fn on_part<S: Sink>(context: *mut c_void, bitcode: Bytes, size: u64) 
     guard(|| sink.part(bitcode, size));
 }
 
+extern "C" fn on_is_awaited<S: Sink>(context: *mut c_void) -> bool {
+    // SAFETY: as in `on_diagnostic`.
+    let sink = unsafe { &*context.cast::<S>() };
+    let mut is_awaited = false;
+    guard(|| is_awaited = sink.is_awaited());
+    is_awaited
+}
+
 impl RawSink {
     fn of<S: Sink>(sink: &S) -> Self {
         RawSink {
@@ -236,6 +250,7 @@ impl RawSink {
             diagnostic: on_diagnostic::<S>,
             progress: on_progress::<S>,
             part: on_part::<S>,
+            is_awaited: sink.can_be_given_up().then_some(on_is_awaited::<S>),
         }
     }
 }
@@ -603,7 +618,15 @@ pub type OnFatal = fn(out_of_memory: bool, message: &[u8]) -> !;
 
 static ON_FATAL: std::sync::OnceLock<OnFatal> = std::sync::OnceLock::new();
 
-/// Sets LLVM up for this process; once, before anything else of this crate.
+/// Makes the target known to LLVM, in a process that has uses of its own for LLVM: nothing else of it is touched. Once or more, before anything
+/// else of this crate.
+pub fn register() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: called once.
+    ONCE.call_once(|| unsafe { larder_register() });
+}
+
+/// Sets LLVM up for a process that is this crate's alone; once, before anything else of this crate.
 pub fn start(on_fatal: OnFatal) {
     extern "C" fn forward(out_of_memory: bool, message: Bytes) {
         // SAFETY: C++ lends the text for this call.
@@ -613,6 +636,7 @@ pub fn start(on_fatal: OnFatal) {
             None => std::process::abort(),
         }
     }
+    register();
     if ON_FATAL.set(on_fatal).is_ok() {
         // SAFETY: called once, as the cell shows.
         unsafe { larder_start(forward) };

@@ -1,9 +1,10 @@
 //! LLVM IR to relocatable objects.
 //!
-//! The only crate that sees LLVM, and it sees it only in the program `larder-worker`: LLVM may crash, loop or end the process,
-//! and an application must survive that. What an application uses instead is the `worker` module of crate `larder`.
+//! The only crate that sees LLVM, and as a rule it does so in the program `larder-worker`: LLVM may crash, loop or end the process,
+//! and an application must survive that. What an application uses instead is the `worker` module of crate `larder`, which can have the same
+//! on a thread of the application (its feature `in-process`).
 //!
-//! The pipeline is [`compile`]; the border to C++ is one file, `ffi.rs`, and all of `cpp/` behind it.
+//! A conversation with a client is [`serve`], the pipeline is `compile.rs`; the border to C++ is one file, `ffi.rs`, and all of `cpp/` behind it.
 //!
 //! Not done here: linking objects, keys, looking at what an IR convention of Larder's means.
 
@@ -13,10 +14,9 @@ mod error;
 mod ffi;
 mod modules;
 mod queue;
+mod serve;
 mod toolchain;
 
-pub use compile::{Compiled, Events, compile};
-pub use error::CompileError;
-pub use ffi::{OnFatal, start};
-pub use modules::about_modules;
+pub use ffi::{OnFatal, register, start};
+pub use serve::{Host, ServeError, serve};
 pub use toolchain::{Toolchain, ToolchainError};

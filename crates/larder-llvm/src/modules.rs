@@ -10,7 +10,7 @@ use crate::ffi::{Module, Settings, Sink, Status};
 const LINKED: &str = "the linked modules";
 
 /// Does what was asked, and hands the replies to `reply`. [`start`](crate::start) comes first.
-pub fn about_modules(
+pub(crate) fn about_modules(
     request: &ModulesRequest,
     modules: &[Vec<u8>],
     events: &dyn Events,
@@ -41,6 +41,12 @@ impl Sink for ToEvents<'_> {
     }
     fn progress(&self, _: u32, _: u32) {}
     fn part(&self, _: &[u8], _: u64) {}
+    fn can_be_given_up(&self) -> bool {
+        false
+    }
+    fn is_awaited(&self) -> bool {
+        true
+    }
 }
 
 struct About<'a> {

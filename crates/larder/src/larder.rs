@@ -26,8 +26,8 @@ pub struct Settings {
     pub store: StorePlace,
     /// Bytes above which the store drops what was not used for longest; `None` for the default.
     pub store_size_max: Option<u64>,
-    /// The worker program; `None` to look for it.
-    pub worker: Option<PathBuf>,
+    /// What compiles; `None` to look for the worker program.
+    pub worker: Option<Worker>,
     /// Features of this machine; `None` to ask it. Tests of other machines set it.
     pub host: Option<CpuFeatures>,
     /// Limits of a compilation.
@@ -114,7 +114,7 @@ impl Larder {
             },
         );
         let host = settings.host.unwrap_or_else(|| *larder_runtime::cpu::host_features());
-        let worker = settings.worker.clone().map_or_else(Worker::locate, |path| Ok(Worker::at(path)));
+        let worker = settings.worker.clone().map_or_else(Worker::locate, Ok);
         let observer = Observing::new(&settings.observer);
         Larder { settings, host, worker, observer, toolchain: Toolchain::default(), store }
     }

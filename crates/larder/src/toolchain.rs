@@ -6,6 +6,7 @@
 //!
 //! A process that has asked once looks for hits under that answer, which is right whatever was installed since: code that such a toolchain made. Only
 //! before something is compiled it asks again.
+//! A process that compiles by itself knows what it is, and asks no note.
 //!
 //! Where only images are shipped there is no worker. Then the store's last known toolchain is taken: what is in the store was made
 //! by it.
@@ -77,13 +78,15 @@ fn ask(worker: &Worker, store: Option<&Store>) -> Result<String, CompileError> {
 
 fn remember(store: &Store, worker: &Worker, identity: &Identity) -> Option<()> {
     let Identity { toolchain, library } = identity;
+    if store.recall_note(LAST).ok()?.as_ref() != Some(toolchain) {
+        store.note(LAST, toolchain).ok()?;
+    }
     let state = digest_of(&FileIdentity::at(library).ok()?);
-    store.note(&note_of(worker)?, &format!("{toolchain}\n{state}\n{}", library.to_str()?)).ok()?;
-    store.note(LAST, toolchain).ok()
+    store.note(&note_of(worker)?, &format!("{toolchain}\n{state}\n{}", library.to_str()?)).ok()
 }
 
 fn note_of(worker: &Worker) -> Option<String> {
-    Some(format!("worker-{}", digest_of(&FileIdentity::at(worker.path()).ok()?)))
+    Some(format!("worker-{}", digest_of(&FileIdentity::at(worker.path()?).ok()?)))
 }
 
 fn digest_of(identity: &FileIdentity) -> String {

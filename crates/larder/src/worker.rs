@@ -10,11 +10,17 @@
 //! * The worker dies with the thread that called [`Worker::compile`] (Linux signals the death of the parent *thread*), so the
 //!   call stays on that thread until the worker is gone.
 //!
+//! An application that holds LLVM anyway can have the other side of the conversation on a thread of its own process (the feature
+//! `in-process`). Then nothing survives LLVM's faults.
+//!
 //! Assumption: the worker is of the same release. Another one is found out by its first frame.
 
 mod conversation;
+#[cfg(feature = "in-process")]
+mod in_process;
 mod locate;
 mod modules;
+mod peer;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -230,6 +236,13 @@ pub enum CompileError {
         /// The system's answer.
         message: String,
     },
+    /// This process was asked to compile, and can't: for lack of threads or files, or because of a fault of this library.
+    #[cfg(feature = "in-process")]
+    #[error("cannot compile in this process: {message}")]
+    Here {
+        /// What it lacks.
+        message: String,
+    },
     /// The worker is of another release, or isn't one.
     #[error("{} doesn't answer as a worker of this release: {message}{}", path.display(), told(stderr))]
     Protocol {
@@ -254,16 +267,38 @@ fn told(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; it printed:\n{stderr}") }
 }
 
-/// The worker program.
+/// What compiles: the worker program, or this process itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
-    path: PathBuf,
+    place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Program(PathBuf),
+    #[cfg(feature = "in-process")]
+    Here,
 }
 
 impl Worker {
     /// The worker at that path; whether it is one shows when it is asked.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Worker { path: path.into() }
+        Worker { place: Place::Program(path.into()) }
+    }
+
+    /// No program: threads of this process compile, with the LLVM 22 that it is linked with. The same modules get the same keys and the same
+    /// images as from the worker program of this release. There is no program to ship, and no process to start for a module; but:
+    ///
+    /// * A crash of LLVM is a crash of the application. So is what LLVM calls a fatal error, for which it ends the process: IR that its code
+    ///   generator can't handle, a broken module with debug information, lack of memory.
+    /// * A thread can't be stopped. A compilation that is cancelled or out of time is answered after two seconds at the latest; its thread leaves out
+    ///   what it can and ends by itself, but for an endless loop inside LLVM. An application that ends meanwhile may crash in ending.
+    /// * [`Limits::memory_max`] doesn't count: a limit would be the application's. What LLVM prints, it prints to the application's standard error.
+    /// * LLVM's options are the process's. What the application changes of them (`cl::opt`, a command line handed to LLVM) reaches the code, and no
+    ///   key knows it: change none that concern optimisation or code generation.
+    #[cfg(feature = "in-process")]
+    pub fn in_process() -> Self {
+        Worker { place: Place::Here }
     }
 
     /// Looks for the worker: `LARDER_WORKER`, beside the current program, in `../libexec/larder` from there or from the
@@ -272,14 +307,23 @@ impl Worker {
         locate::locate().map(Worker::at)
     }
 
-    /// The program.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The program; `None` if it is this process.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Program(path) => Some(path),
+            #[cfg(feature = "in-process")]
+            Place::Here => None,
+        }
     }
 
     /// Asks the worker what it is. Starts it, which costs about 15 ms: remember the answer along with the state of both files.
     pub fn identity(&self) -> Result<Identity, CompileError> {
-        let printed = conversation::ask(self, "--version-json")?;
+        let program = match &self.place {
+            Place::Program(path) => path,
+            #[cfg(feature = "in-process")]
+            Place::Here => return in_process::identity(),
+        };
+        let printed = conversation::ask(self, program, "--version-json")?;
         let version: WorkerVersion = serde_json::from_slice(&printed).map_err(|error| self.protocol(error, b""))?;
         if version.wire_version != VERSION {
             return Err(self.protocol(WireError::Version(version.wire_version), b""));
@@ -348,12 +392,22 @@ impl Worker {
     }
 
     fn start_error(&self, error: &std::io::Error) -> CompileError {
-        CompileError::Start { path: self.path.clone(), message: error.to_string() }
+        let message = error.to_string();
+        match &self.place {
+            Place::Program(path) => CompileError::Start { path: path.clone(), message },
+            #[cfg(feature = "in-process")]
+            Place::Here => CompileError::Here { message },
+        }
     }
 
     fn protocol(&self, error: impl ToString, stderr: &[u8]) -> CompileError {
+        let message = error.to_string();
         let stderr = String::from_utf8_lossy(stderr).trim_end().to_owned();
-        CompileError::Protocol { path: self.path.clone(), message: error.to_string(), stderr }
+        match &self.place {
+            Place::Program(path) => CompileError::Protocol { path: path.clone(), message, stderr },
+            #[cfg(feature = "in-process")]
+            Place::Here => CompileError::Here { message },
+        }
     }
 }
 

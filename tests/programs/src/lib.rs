@@ -36,4 +36,4 @@ pub use generated::write_generated;
 pub use random::{Checker, Outcome, Size};
 pub use scripts::{DUCKDB_SCRIPTS, LUA_SCRIPTS, SQL_SCRIPTS, duckdb_script, lua_script, sql_script};
 pub use tools::{Tools, run};
-pub use transcript::check_transcripts;
+pub use transcript::{check_transcripts, commands, masked};

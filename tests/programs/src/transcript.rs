@@ -29,8 +29,24 @@ pub fn check_transcripts(readme: &str, folder: &Path, program: &Path) -> Result<
     Ok(())
 }
 
-/// Commands, and what they are to print.
-fn commands(readme: &str) -> Vec<(&str, &str)> {
+/// Lines with an `N` for each number, since times and machines differ. A time in another unit is a time as well.
+pub fn masked(text: &str) -> Vec<String> {
+    let mask = |line: &str| {
+        let mut masked = String::new();
+        for letter in line.trim_end().chars() {
+            match letter {
+                '0'..='9' | '.' if masked.ends_with('N') => {}
+                '0'..='9' => masked.push('N'),
+                other => masked.push(other),
+            }
+        }
+        masked.replace("Nms", "Ns").replace("Nµs", "Ns")
+    };
+    text.trim_end().lines().map(mask).collect()
+}
+
+/// The commands of a README's transcripts, and what each is to print.
+pub fn commands(readme: &str) -> Vec<(&str, &str)> {
     let blocks = readme.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
     let commands = blocks.flat_map(|block| block.strip_prefix("$ ").unwrap_or(block).split("\n$ "));
     commands.map(|command| command.split_once('\n').unwrap_or((command, ""))).collect()
@@ -39,6 +55,12 @@ fn commands(readme: &str) -> Vec<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_masked() {
+        assert_eq!(masked("took 1.25ms, 17 of 20.\nv1 \n"), ["took Ns, N of N", "vN"]);
+        assert_eq!(masked("took 3s, 1 of 2."), masked("took 12.5µs, 100 of 2000."));
+    }
 
     #[test]
     fn a_transcript_is_true_or_it_is_told_what_is_not() {

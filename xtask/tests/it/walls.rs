@@ -16,6 +16,9 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("larder", &["larder-format", "larder-link", "larder-runtime", "larder-store"]),
 ];
 
+/// A crate that may have LLVM in its process, and the feature by which its user asks for that.
+const ON_REQUEST: (&str, &str) = ("larder", "in-process");
+
 /// Roots of the crates and programs without unsafe code.
 const SAFE: [&str; 5] = [
     "crates/larder-format/src/lib.rs",
@@ -34,6 +37,10 @@ struct Package {
     name: String,
     /// What it is built with; what its tests use doesn't count.
     uses: Vec<String>,
+    /// What it is built with on request only.
+    may_use: Vec<String>,
+    /// Features that it has by default, and those that it asks others for, its tests included.
+    features: Vec<String>,
     /// The system library that it declares to link.
     links: String,
 }
@@ -47,10 +54,25 @@ fn packages() -> Vec<Package> {
 }
 
 fn package(value: &Value) -> Package {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let dependencies = value["dependencies"].as_array().into_iter().flatten();
-    let uses = dependencies.filter(|used| used["kind"] != "dev").map(|used| text(&used["name"])).collect();
-    Package { name: text(&value["name"]), uses, links: text(&value["links"]) }
+    let (mut uses, mut may_use, mut features) = (Vec::new(), Vec::new(), texts(&value["features"]["default"]));
+    for used in dependencies {
+        features.extend(texts(&used["features"]));
+        match used["optional"] == true {
+            true => may_use.push(text(&used["name"])),
+            false if used["kind"] != "dev" => uses.push(text(&used["name"])),
+            false => {}
+        }
+    }
+    Package { name: text(&value["name"]), uses, may_use, features, links: text(&value["links"]) }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn texts(values: &Value) -> Vec<String> {
+    values.as_array().into_iter().flatten().map(text).collect()
 }
 
 #[test]
@@ -64,6 +86,15 @@ fn crates_use_only_what_their_wall_lets_through() {
             let fine = allowed.map_or(used != "larder-llvm", |allowed| allowed.contains(&used.as_str()));
             assert!(fine, "{name} must not use {used}");
         }
+    }
+}
+
+#[test]
+fn llvm_is_in_no_process_that_did_not_ask_for_it() {
+    let (asked, feature) = ON_REQUEST;
+    for Package { name, may_use, features, .. } in packages() {
+        assert!(name == asked || !may_use.iter().any(|used| used.starts_with("larder")), "{name} may use {may_use:?}");
+        assert!(!features.iter().any(|wanted| wanted == feature), "{name} asks for {feature}");
     }
 }
 

@@ -1,31 +1,25 @@
-//! The program that holds LLVM: reads one request from standard input, writes frames to standard output, ends. What it reads
-//! after the request are answers to its own questions.
+//! The program that holds LLVM: serves one request on its standard streams, and ends.
 //!
 //! The problem: LLVM may crash, loop, or end the process on an error of its own, and it must not take an application with it. So
 //! it lives here, one process per module. The client is the `worker` module of crate `larder`, the frames are those of
-//! `larder_format::wire`.
+//! `larder_format::wire`, and what is said in them is said by [`larder_llvm::serve`].
 //!
 //! What this program does about its own end:
 //!
 //! * Dies with its client (`PR_SET_PDEATHSIG`), leaves no core file, writes no file at all.
 //! * Obeys the memory limit of the request, and says so when it was too low, without needing memory to say it.
 //! * Keeps standard output for frames: what LLVM prints there by itself goes to standard error.
-//!
-//! Not done: time limits, which are the client's to enforce.
+//! * Leaves it to its client what an interrupt from the keyboard means, which a terminal sends to both.
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use anyhow::{Context, Result, bail};
-use larder_format::wire::{
-    Answer, Diagnostic, Done, Failed, FailureKind, FrameHead, FrameKind, HEAD_LEN, ModulesRequest, Object, Progress,
-    Question, Reply, Request, VERSION, WireError, WorkerVersion,
-};
-use larder_llvm::{CompileError, Events, Toolchain, about_modules, compile, start};
+use anyhow::{Context, Result};
+use larder_format::wire::{Failed, FailureKind, Reply, VERSION, WorkerVersion};
+use larder_llvm::{Host, Toolchain, start};
 use mimalloc::MiMalloc;
 use rustix::process::{Resource, Rlimit, Signal};
 
@@ -36,9 +30,6 @@ standard input and answers in frames on standard output. Use `larder build` or `
     larder-worker --version-json    print the toolchain and the libLLVM file, as JSON
     larder-worker --help            print this
 ";
-
-/// Eight times what `opt` gets from the system.
-const STACK_LEN: usize = 64 << 20;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -70,117 +61,23 @@ fn serve() -> Result<()> {
     let output = Output::take()?;
     end_with_client()?;
     start(on_fatal);
-    let mut input = io::stdin().lock();
-    let reply = match read_any_frame(&mut input)? {
-        (FrameKind::Request, payload) => {
-            let request = Request::decode(&payload)?;
-            limit_memory(request.memory_max)?;
-            let module = read_frame(&mut input, FrameKind::Module)?;
-            drop(input);
-            if request.asks {
-                output.answers.start();
-            }
-            answer(&request, &module, output)?
-        }
-        (FrameKind::ModulesRequest, payload) => {
-            let request = ModulesRequest::decode(&payload)?;
-            limit_memory(request.memory_max)?;
-            let modules = request.names.iter().map(|_| read_frame(&mut input, FrameKind::Module));
-            answer_about_modules(&request, &modules.collect::<Result<Vec<_>>>()?, output)?
-        }
-        (other, _) => bail!("a {other:?} frame instead of a request"),
-    };
-    output.send(&reply);
+    larder_llvm::serve(io::stdin(), output)?;
     // Nothing is left to save, and taking LLVM down would only cost time.
     std::process::exit(0)
 }
 
-fn answer(request: &Request, module: &[u8], output: &Output) -> Result<Reply> {
-    let toolchain = Toolchain::current()?.name;
-    Ok(match compile(request, module, &toolchain, output) {
-        Ok(compiled) => Reply::Done(Done {
-            timings: compiled.timings,
-            parts: compiled.parts,
-            toolchain,
-            required_features: compiled.required_features,
-            dispatched_features: compiled.dispatched_features,
-            partition_count: compiled.partition_count,
-            session_objects: compiled.session_objects,
-            pointers: compiled.pointers,
-        }),
-        Err(error) => failed(&error),
-    })
-}
-
-fn answer_about_modules(request: &ModulesRequest, modules: &[Vec<u8>], output: &'static Output) -> Result<Reply> {
-    // LLVM recurses over what it reads.
-    let builder = std::thread::Builder::new().stack_size(STACK_LEN);
-    let answered = std::thread::scope(|scope| -> Result<_> {
-        let answering =
-            builder.spawn_scoped(scope, || about_modules(request, modules, output, &|reply| output.send(&reply)))?;
-        Ok(answering.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })?;
-    Ok(match answered {
-        Ok(()) => Reply::Done(Done {
-            timings: Vec::new(),
-            parts: Vec::new(),
-            toolchain: Toolchain::current()?.name,
-            required_features: Vec::new(),
-            dispatched_features: Vec::new(),
-            partition_count: 0,
-            session_objects: Vec::new(),
-            pointers: Vec::new(),
-        }),
-        Err(error) => failed(&error),
-    })
-}
-
-fn failed(error: &CompileError) -> Reply {
-    Reply::Failed(Failed { kind: error.kind(), message: error.to_string() })
-}
-
-/// Reads one frame of that kind.
-fn read_frame(input: &mut impl Read, expected: FrameKind) -> Result<Vec<u8>> {
-    let (kind, payload) = read_any_frame(input).with_context(|| format!("no {expected:?} frame"))?;
-    if kind != expected {
-        bail!("a {kind:?} frame instead of a {expected:?} frame");
-    }
-    Ok(payload)
-}
-
-/// Reads one frame. Memory is taken as bytes arrive, never because a head promises them.
-fn read_any_frame(input: &mut impl Read) -> Result<(FrameKind, Vec<u8>)> {
-    let mut head = [0; HEAD_LEN];
-    input.read_exact(&mut head)?;
-    let head = FrameHead::decode(&head)?;
-    let mut payload = Vec::new();
-    input.take(head.payload_len).read_to_end(&mut payload)?;
-    let have = payload.len() as u64;
-    if have < head.payload_len {
-        return Err(WireError::Truncated { have, need: head.payload_len }.into());
-    }
-    Ok((head.kind, payload))
-}
-
 fn end_with_client() -> Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // SAFETY: to ignore a signal runs no code.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(())
-}
-
-fn limit_memory(memory_max: Option<u64>) -> Result<()> {
-    let Some(limit) = memory_max else { return Ok(()) };
-    // A limit of the system that is lower already stays.
-    let maximum = rustix::process::getrlimit(Resource::As).maximum;
-    let limit = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));
-    Ok(rustix::process::setrlimit(Resource::As, Rlimit { current: limit, maximum })?)
 }
 
 /// What was standard output, and the frame to send when there is no memory to make one.
 struct Output {
     pipe: Mutex<File>,
     out_of_memory: Vec<u8>,
-    answers: Answers,
 }
 
 static OUTPUT: OnceLock<Output> = OnceLock::new();
@@ -192,11 +89,7 @@ impl Output {
         rustix::stdio::dup2_stdout(rustix::stdio::stderr()).context("standard error")?;
         let message = "out of memory".to_owned();
         let out_of_memory = Reply::Failed(Failed { kind: FailureKind::Memory, message }).encode();
-        Ok(OUTPUT.get_or_init(|| Output { pipe: Mutex::new(pipe.into()), out_of_memory, answers: Answers::default() }))
-    }
-
-    fn send(&self, reply: &Reply) {
-        self.write(&reply.encode());
+        Ok(OUTPUT.get_or_init(|| Output { pipe: Mutex::new(pipe.into()), out_of_memory }))
     }
 
     /// Writes a whole frame. A client that is gone has no use for the rest.
@@ -208,78 +101,25 @@ impl Output {
     }
 }
 
-impl Events for Output {
-    fn diagnostic(&self, diagnostic: Diagnostic) {
-        self.send(&Reply::Diagnostic(diagnostic));
+impl Host for Output {
+    fn send(&self, reply: &Reply) {
+        self.write(&reply.encode());
     }
 
-    fn progress(&self, progress: Progress) {
-        self.send(&Reply::Progress(progress));
+    /// A worker that nobody waits for is killed.
+    fn is_awaited(&self) -> bool {
+        true
     }
 
-    fn object(&self, object: Object) {
-        self.send(&Reply::Object(object));
+    fn limit_memory(&self, max: u64) -> io::Result<()> {
+        // A limit of the system that is lower already stays.
+        let maximum = rustix::process::getrlimit(Resource::As).maximum;
+        let limit = Some(maximum.map_or(max, |maximum| maximum.min(max)));
+        Ok(rustix::process::setrlimit(Resource::As, Rlimit { current: limit, maximum })?)
     }
 
-    fn rescued(&self, bitcode: &[u8]) {
-        self.send(&Reply::Module(bitcode.to_vec()));
-    }
-
-    fn is_kept(&self, question: Question) -> bool {
-        let part = question.part;
-        self.send(&Reply::Question(question));
-        self.answers.wait(part)
-    }
-}
-
-/// What the client said of parts.
-#[derive(Default)]
-struct Answers {
-    state: Mutex<AnswerState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct AnswerState {
-    is_kept: HashMap<u32, bool>,
-    /// No answer will come any more.
-    is_over: bool,
-}
-
-impl Answers {
-    /// Begins to take answers. Without a thread for that, none comes.
-    fn start(&'static self) {
-        let listener = std::thread::Builder::new().name("answers".to_owned());
-        if listener.spawn(|| self.listen(&mut io::stdin().lock())).is_err() {
-            self.note(|state| state.is_over = true);
-        }
-    }
-
-    /// Takes answers until there are no more.
-    fn listen(&self, input: &mut impl Read) {
-        while let Ok(answer) = read_frame(input, FrameKind::Answer).and_then(|frame| Ok(Answer::decode(&frame)?)) {
-            self.note(|state| state.is_kept.insert(answer.part, answer.is_kept));
-        }
-        self.note(|state| state.is_over = true);
-    }
-
-    fn note<T>(&self, change: impl FnOnce(&mut AnswerState) -> T) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changed.notify_all();
-    }
-
-    /// Whether the client has the part's object. One that doesn't say so, hasn't.
-    fn wait(&self, part: u32) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(is_kept) = state.is_kept.remove(&part) {
-                return is_kept;
-            }
-            if state.is_over {
-                return false;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+    fn ends(&self) -> bool {
+        true
     }
 }
 

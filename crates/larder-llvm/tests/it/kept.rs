@@ -87,18 +87,37 @@ fn noting(directory: &tempfile::TempDir) -> (Worker, PathBuf) {
     (Worker::at(script), id)
 }
 
-/// Kills the worker when it asks for the third object.
+/// Sends the worker a signal when it asks for the third object.
 struct Killer {
     kept: Memory,
     id: PathBuf,
+    signal: &'static str,
     asked: AtomicUsize,
+}
+
+impl Killer {
+    /// What becomes of a compilation whose worker gets that signal, and what is kept by then.
+    fn compile(signal: &'static str, request: &Request, module: &[u8]) -> (Result<Compiled, CompileError>, Memory) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (worker, id) = noting(&directory);
+        let killer = Killer { kept: Memory::default(), id, signal, asked: AtomicUsize::new(0) };
+        let result = worker.compile_keeping(
+            request,
+            module,
+            &Limits::default(),
+            Some(&killer),
+            &AtomicBool::new(false),
+            &mut |_| (),
+        );
+        (result, killer.kept)
+    }
 }
 
 impl KeptObjects for Killer {
     fn get(&self, digest: &[u8; 32]) -> Option<Vec<u8>> {
         if self.asked.fetch_add(1, Ordering::Relaxed) == 2 {
             let id = std::fs::read_to_string(&self.id).expect("a process id");
-            run(Command::new("kill").arg("-KILL").arg(id.trim()));
+            run(Command::new("kill").arg(self.signal).arg(id.trim()));
         }
         self.kept.get(digest)
     }
@@ -115,21 +134,19 @@ fn work_done_before_a_crash_is_not_done_again() {
         let request = Request { split, ..request("2", 1) };
         let expected = try_compile(&request, &module).expect("compiled").objects;
         assert!(expected.len() > 2, "{}", expected.len());
-        let directory = tempfile::tempdir().expect("a directory");
-        let (worker, id) = noting(&directory);
-        let killer = Killer { kept: Memory::default(), id, asked: AtomicUsize::new(0) };
-        let crashed = worker.compile_keeping(
-            &request,
-            &module,
-            &Limits::default(),
-            Some(&killer),
-            &AtomicBool::new(false),
-            &mut |_| (),
-        );
+        let (crashed, kept) = Killer::compile("-KILL", &request, &module);
         assert!(matches!(crashed, Err(CompileError::Crashed { signal: libc::SIGKILL, .. })), "{crashed:?}");
-        assert_eq!(killer.kept.digests().len(), 2);
-        let repeated = keeping(&request, &module, &killer.kept).expect("compiled");
+        assert_eq!(kept.digests().len(), 2);
+        let repeated = keeping(&request, &module, &kept).expect("compiled");
         assert_eq!(repeated.kept_count, 2);
         assert!(repeated.objects == expected);
     }
+}
+
+#[test]
+fn an_interrupt_from_the_keyboard_is_the_applications_affair() {
+    let module = bitcode("parts.c", &[]);
+    let expected = try_compile(&request("2", 1), &module).expect("compiled").objects;
+    let (compiled, _) = Killer::compile("-INT", &request("2", 1), &module);
+    assert!(compiled.expect("it goes on").objects == expected);
 }

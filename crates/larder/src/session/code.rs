@@ -4,7 +4,7 @@ use super::unavailable::{CallError, Keeper, Unusable};
 use super::{Shared, lock};
 use crate::error::Error;
 use crate::options::CompileOptions;
-use crate::outcome::Outcome;
+use crate::outcome::{ModuleOutcome, Outcome};
 use crate::phases::Phases;
 use crate::prepared::Told;
 use larder_format::wire::PointerUse;
@@ -162,6 +162,11 @@ impl Code {
     /// Functions that were dropped when the code was loaded, with their guards that failed.
     pub fn dropped(&self) -> &[Dropped] {
         self.image.loaded.dropped()
+    }
+
+    /// What became of each module when the code was made; nothing for a hit.
+    pub fn modules(&self) -> &[ModuleOutcome] {
+        &self.image.told.modules
     }
 
     /// Where addresses of this process were found in the modules, and what became of the functions that have them; nothing for a hit.

@@ -1,18 +1,14 @@
 //! One conversation with one worker.
 //!
 //! Each pipe has a thread: one writes the request, the module and answers, one reads frames, one keeps the end of what the worker
-//! prints. Another keeps objects, since a disk takes its time. The calling thread waits for frames with a deadline. At the end, of whatever kind, the worker is killed if it lives, so that
-//! the pipes close and the threads end.
-//!
-//! What the worker reads is a socket: writing to a pipe that nobody reads any more would raise SIGPIPE, which ends a program that left
-//! it at its default, and changing that default is the application's affair.
+//! prints. Another keeps objects, since a disk takes its time. The calling thread waits for frames with a deadline. At the end, of whatever
+//! kind, the other side is ended, so that the pipes close and the threads end.
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -23,17 +19,13 @@ use larder_format::wire::{
     Request, Severity,
 };
 
-use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::peer::{Peer, send_all};
 use super::{CompileError, Compiled, KeptObjects, Limits, Step, Worker, WorkerTime};
 
 /// How much of what the worker prints is kept, in bytes.
 const STDERR_LEN_MAX: usize = 16 << 10;
-/// How long a worker may take to end after it closed its pipe, and how often it is looked after meanwhile.
-const GRACE: Duration = Duration::from_secs(2);
-const GRACE_STEP: Duration = Duration::from_millis(2);
 /// How long a worker may take to say what it is: a hundred times what it needs. More than this it has no reason to say.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 const ANSWER_LEN_MAX: u64 = 1 << 20;
@@ -53,8 +45,8 @@ pub(super) fn hold(
     progress: &mut dyn FnMut(Step),
 ) -> Result<Compiled, CompileError> {
     let deadline = Instant::now() + limits.timeout.unwrap_or(LONG);
-    let (mut child, pipes) = spawn(worker)?;
-    let process = child.id();
+    let (mut peer, pipes) = Peer::start(worker)?;
+    let process = peer.id();
     let end = thread::scope(|scope| {
         let (sender, replies) = channel();
         let (answers, to_answer) = channel();
@@ -70,29 +62,11 @@ pub(super) fn hold(
         let mut listener = Listener { replies, answers, deadline, cancelled, store, compiled, progress };
         let heard = listener.listen();
         let compiled = listener.end();
-        let status = bury(&mut child, &heard);
+        let signal = peer.end(&heard);
         let stderr = stderr.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        End { heard, status, stderr, compiled }
+        End { heard, signal, stderr, compiled }
     });
     end.judge(worker, limits)
-}
-
-pub(super) struct Pipes {
-    pub(super) stdin: UnixStream,
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
-}
-
-pub(super) fn spawn(worker: &Worker) -> Result<(Child, Pipes), CompileError> {
-    let start_error = |error| worker.start_error(&error);
-    let (stdin, theirs) = UnixStream::pair().map_err(start_error)?;
-    let mut command = Command::new(worker.path());
-    let command = command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(start_error)?;
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        unreachable!("both were asked for")
-    };
-    Ok((child, Pipes { stdin, stdout, stderr }))
 }
 
 /// Writes the request, then answers as they come. A worker that doesn't read on has failed, and its last frame or its signal says
@@ -108,21 +82,10 @@ fn keep_all(kept: &dyn KeptObjects, objects: &Receiver<([u8; 32], Vec<u8>)>) {
     objects.iter().for_each(|(digest, object)| kept.put(&digest, &object));
 }
 
-pub(super) fn send_all(socket: &UnixStream, mut bytes: &[u8]) -> rustix::io::Result<()> {
-    while !bytes.is_empty() {
-        match send(socket, bytes, SendFlags::NOSIGNAL) {
-            Ok(sent) => bytes = &bytes[sent..],
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
 /// What the reading thread passes on: replies, then why there are no more.
 pub(super) type Heard = Result<Reply, String>;
 
-pub(super) fn read_replies(mut pipe: ChildStdout, sender: &Sender<Heard>) {
+pub(super) fn read_replies(mut pipe: impl Read, sender: &Sender<Heard>) {
     loop {
         let reply = read_reply(&mut pipe);
         let last = reply.is_err();
@@ -256,25 +219,9 @@ impl Listener<'_> {
     }
 }
 
-/// Waits for the worker's end; one that has no reason to live on is killed.
-pub(super) fn bury(child: &mut Child, verdict: &Verdict) -> std::io::Result<ExitStatus> {
-    // A worker whose pipe is closed is about to end by itself, by a signal worth knowing; but perhaps it only closed it.
-    if matches!(verdict, Verdict::Silence(_)) {
-        let patience = Instant::now() + GRACE;
-        while Instant::now() < patience {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
-            thread::sleep(GRACE_STEP);
-        }
-    }
-    let _ = child.kill();
-    child.wait()
-}
-
-/// What a program prints in reply to `argument`, if it says all of it in time.
-pub(super) fn ask(worker: &Worker, argument: &str) -> Result<Vec<u8>, CompileError> {
-    let mut command = Command::new(worker.path());
+/// What the worker's program prints in reply to `argument`, if it says all of it in time.
+pub(super) fn ask(worker: &Worker, program: &Path, argument: &str) -> Result<Vec<u8>, CompileError> {
+    let mut command = Command::new(program);
     let command = command.arg(argument).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| worker.start_error(&error))?;
     let stdout = child.stdout.take();
@@ -300,20 +247,21 @@ pub(super) fn ask(worker: &Worker, argument: &str) -> Result<Vec<u8>, CompileErr
 /// All that is known about a worker that is gone.
 pub(super) struct End {
     pub(super) heard: Verdict,
-    pub(super) status: std::io::Result<ExitStatus>,
+    /// That ended it, if one did.
+    pub(super) signal: Option<i32>,
     pub(super) stderr: String,
     pub(super) compiled: Compiled,
 }
 
 impl End {
     pub(super) fn judge(self, worker: &Worker, limits: &Limits) -> Result<Compiled, CompileError> {
-        let End { heard, status, stderr, compiled } = self;
+        let End { heard, signal, stderr, compiled } = self;
         match heard {
             Verdict::Done(done) => finish(compiled, done).map_err(|why| worker.protocol(why, stderr.as_bytes())),
             Verdict::Failed(failed) => Err(failure(failed, compiled.warnings, &stderr, limits)),
             Verdict::Cancelled => Err(CompileError::Cancelled),
             Verdict::TimedOut => Err(CompileError::TimedOut { limit: limits.timeout.unwrap_or(LONG) }),
-            Verdict::Silence(why) => Err(match status.ok().and_then(|status| status.signal()) {
+            Verdict::Silence(why) => Err(match signal {
                 Some(signal) => CompileError::Crashed { signal, stderr },
                 None => worker.protocol(why, stderr.as_bytes()),
             }),

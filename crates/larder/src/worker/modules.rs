@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Instant;
 
-use super::conversation::{End, Heard, LONG, Verdict, bury, read_replies, read_tail, send_all, spawn};
+use super::conversation::{End, Heard, LONG, Verdict, read_replies, read_tail};
+use super::peer::{Peer, send_all};
 use super::{CompileError, Compiled, Limits, Symbols, Worker};
 
 /// What a worker answers.
@@ -26,7 +27,7 @@ pub(super) fn ask(
     limits: &Limits,
 ) -> Result<Answers, CompileError> {
     let deadline = Instant::now() + limits.timeout.unwrap_or(LONG);
-    let (mut child, pipes) = spawn(worker)?;
+    let (mut peer, pipes) = Peer::start(worker)?;
     let mut answers = Answers::default();
     let end = thread::scope(|scope| {
         let (sender, replies) = channel();
@@ -36,9 +37,9 @@ pub(super) fn ask(
         let mut compiled = Compiled::default();
         let heard = listen(&replies, deadline, &mut answers, &mut compiled);
         drop(replies);
-        let status = bury(&mut child, &heard);
+        let signal = peer.end(&heard);
         let stderr = stderr.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        End { heard, status, stderr, compiled }
+        End { heard, signal, stderr, compiled }
     });
     end.judge(worker, limits)?;
     Ok(answers)

@@ -7,6 +7,8 @@ use std::convert::Infallible;
 use std::path::Path;
 
 mod guards;
+#[cfg(feature = "in-process")]
+mod in_process;
 mod processors;
 mod sessions;
 
@@ -34,6 +36,10 @@ fn open(dir: &Path) -> Larder {
 fn settings(dir: &Path) -> Settings {
     let mut settings = Settings::default();
     settings.store = StorePlace::Dir(dir.join("store"));
+    #[cfg(feature = "in-process")]
+    {
+        settings.worker = Some(larder::worker::Worker::in_process());
+    }
     settings
 }
 
