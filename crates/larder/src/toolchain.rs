@@ -5,8 +5,7 @@
 //! that holds LLVM: two `stat`s and one `readlink` tell that neither has changed.
 //!
 //! A process that has asked once looks for hits under that answer, which is right whatever was installed since: code that such a toolchain made. Only
-//! before something is compiled it asks again.
-//! A process that compiles by itself knows what it is, and asks no note.
+//! before something is compiled it asks again. A process that compiles by itself knows what it is, and asks no note.
 //!
 //! Where only images are shipped there is no worker. Then the store's last known toolchain is taken: what is in the store was made
 //! by it.
