@@ -8,7 +8,6 @@ use super::Shared;
 use super::code::Image;
 use super::lock;
 use larder_runtime::{Address, Call, Dropped, FailedGuard, Unavailable, UnitId};
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -60,24 +59,15 @@ impl fmt::Display for Unusable {
 /// Calls code, and answers a [`CallError`] if it comes to a function that can't be called. Other panics go on.
 ///
 /// The frames between are unwound, so destructors of theirs run. Functions without unwind information (`nounwind` without `uwtable` in IR) can't be
-/// unwound through; the process ends then. The error is no panic that a hook hears of: nothing is printed. On a thread where nobody
-/// catches it, it is a panic with the error's words.
+/// unwound through; the process ends then. The error is no panic that a hook hears of: nothing is printed.
 ///
 /// # Errors
 /// The function, and why it can't be called.
 pub fn catch<R>(call: impl FnOnce() -> R) -> Result<R, CallError> {
-    CATCHING.set(CATCHING.get() + 1);
-    let called = catch_unwind(AssertUnwindSafe(call));
-    CATCHING.set(CATCHING.get() - 1);
-    called.map_err(|panic| match panic.downcast::<CallError>() {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| match panic.downcast::<CallError>() {
         Ok(error) => *error,
         Err(other) => resume_unwind(other),
     })
-}
-
-thread_local! {
-    /// Calls of [`catch`] that this thread is in.
-    static CATCHING: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Decides about calls that can't be made.
@@ -152,7 +142,6 @@ impl Keeper {
         let handler = self.session.upgrade().and_then(|session| lock(&session.policy).handler.clone());
         match handler.and_then(|handler| handler(&error)) {
             Some(address) => address,
-            None if CATCHING.get() == 0 => panic!("{error} (larder::catch makes an error of this)"),
             // Nothing is printed: who catches it decides about that.
             None => resume_unwind(Box::new(error)),
         }
