@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
         return 125;
     larder_settings *settings = larder_settings_new();
     larder_settings_set_store(settings, argv[1], NULL);
-    larder_session *session = larder_session_new(larder_open(settings));
+    larder_session *session = larder_session_new(larder_open(settings, NULL), NULL);
     larder_program *program = larder_program_new();
     larder_program_add_keyed(program, argv[2], argv[2], strlen(argv[2]), not_saved, NULL, NULL);
     larder_error *error = NULL;
