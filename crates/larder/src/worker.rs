@@ -318,11 +318,14 @@ impl Worker {
 
     /// Asks the worker what it is. Starts it, which costs about 15 ms: remember the answer along with the state of both files.
     pub fn identity(&self) -> Result<Identity, CompileError> {
-        let program = match &self.place {
-            Place::Program(path) => path,
+        match &self.place {
+            Place::Program(path) => self.identity_of(path),
             #[cfg(feature = "in-process")]
-            Place::Here => return in_process::identity(),
-        };
+            Place::Here => in_process::identity(),
+        }
+    }
+
+    fn identity_of(&self, program: &Path) -> Result<Identity, CompileError> {
         let printed = conversation::ask(self, program, "--version-json")?;
         let version: WorkerVersion = serde_json::from_slice(&printed).map_err(|error| self.protocol(error, b""))?;
         if version.wire_version != VERSION {

@@ -28,7 +28,7 @@ impl fmt::Debug for Policy {
 
 impl Session {
     /// Says that a name is going to be [defined](Session::define) later, by the host or by an image. Images that are loaded meanwhile are loaded without
-    /// it: their functions that use it wait. To call one that waits is a [`CallError`]: see [`catch`].
+    /// it: their functions that use it wait. To call one that waits is a [`CallError`]: see [`catch`](crate::catch).
     ///
     /// A name that is data can't be deferred for an image whose own data points to it: such a load is an error.
     pub fn defer(&self, name: &str, kind: Deferral) -> &Self {
