@@ -33,7 +33,7 @@ impl Loaded {
 
     /// Address of an image offset; `None` behind the image's end.
     pub fn at(&self, offset: u64) -> Option<Address> {
-        (offset < self.image().header().mem_len).then(|| self.0.address(offset))
+        self.0.at(offset)
     }
 
     /// The exported function of that name; `None` if there is none, or if the export is not code.

@@ -70,7 +70,7 @@ impl Sealed {
         }
         let find = |name: &CStr| {
             let export = exports.find(name.to_bytes()).filter(|export| export.flags & export_flags::TLS == 0)?;
-            (export.offset < self.image().header().mem_len).then(|| self.0.address(export.offset) as usize)
+            self.0.at(export.offset).map(|address| address as usize)
         };
         // SAFETY: the caller's promise.
         unsafe { dynamic::preempt(&find) };

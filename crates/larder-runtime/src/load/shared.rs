@@ -58,7 +58,12 @@ impl Shared {
             let module = self.tls.as_ref().filter(|_| export.offset < self.image().header().tls_mem_len)?;
             return Some(module.address(export.offset).cast_const().cast());
         }
-        (export.offset < self.image().header().mem_len).then(|| self.address(export.offset))
+        self.at(export.offset)
+    }
+
+    /// Address of an image offset; `None` behind the image's end.
+    pub(super) fn at(&self, offset: u64) -> Option<Address> {
+        (offset < self.image().header().mem_len).then(|| self.address(offset))
     }
 
     /// The image's ELF program headers and where it is mapped, as `dl_iterate_phdr` tells them.
